@@ -1,0 +1,136 @@
+/**
+ * The first seam: what the rest of the broker knows of a partition's log. An engine is a good log and
+ * nothing more; groups, transactions and request handlers work on any engine behind this interface.
+ *
+ * Offsets, sizes and times are range-checked numbers. Bytes given to `append` are borrowed until
+ * `append` returns (not until its promise settles): an engine that needs them longer copies. Sequence,
+ * duplicate, epoch and owner-epoch checks are made inside `append`, in order of the calls.
+ */
+import type { ErrorName } from '../../protocol-codecs/error-codes.ts'
+
+/** Names one partition of one incarnation of a topic; the catalogue hands these out, one object each. */
+export interface PartitionRef {
+  readonly topicId: string
+  readonly topic: string
+  readonly index: number
+}
+
+/**
+ * Whose append it is: a client's (sequence checks apply), a coordinator's own record, or the marker
+ * that ends a transaction.
+ */
+export type AppendOrigin = 'client' | 'coordinator' | 'marker'
+
+export interface AppendItem {
+  readonly partition: PartitionRef
+  /** One whole record batch (magic 2), valid and with a right CRC; its base offset and leader epoch are stamped in place. */
+  readonly batch: Buffer
+  readonly origin: AppendOrigin
+  /** The coordinator's claim on its shard; an engine refuses one that has been superseded. */
+  readonly ownerEpoch?: number
+}
+
+export interface Appended {
+  readonly error: 'NONE'
+  readonly baseOffset: number
+  /** Offset behind the last record. */
+  readonly nextOffset: number
+  /** Log append time of a LogAppendTime batch, else -1. */
+  readonly appendTimeMs: number
+  readonly logStartOffset: number
+  /** The batch was already in the log: nothing was appended, the offsets are the original ones. */
+  readonly duplicate: boolean
+}
+export interface AppendRefused {
+  readonly error: Exclude<ErrorName, 'NONE'>
+  readonly message?: string
+  readonly logStartOffset: number
+}
+export type AppendResult = Appended | AppendRefused
+
+/**
+ * When an append is answered: `written` once readers after a broker crash would find it (the page
+ * cache), `durable` once it is what the topic promises for acks=all (on disk; the page cache where
+ * `write.caching` is on).
+ */
+export type Durability = 'written' | 'durable'
+
+export type Isolation = 'read_uncommitted' | 'read_committed'
+
+export interface ReadItem {
+  readonly partition: PartitionRef
+  readonly offset: number
+  readonly maxBytes: number
+  readonly isolation: Isolation
+}
+
+export interface LogOffsets {
+  readonly logStartOffset: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logEndOffset: number
+}
+
+export interface AbortedTransaction {
+  readonly producerId: number
+  readonly firstOffset: number
+}
+
+export interface ReadResult extends LogOffsets {
+  readonly error: ErrorName
+  /** Whole batches in offset order; the first may start before the offset asked for. */
+  readonly chunks: readonly Buffer[]
+  readonly size: number
+  /** null for read_uncommitted. */
+  readonly abortedTransactions: readonly AbortedTransaction[] | null
+}
+
+export interface ReadOutcome {
+  readonly results: readonly ReadResult[]
+  readonly size: number
+  /** Gives the chunks' memory back; call once, after the last byte was sent. */
+  release(): void
+}
+
+/** `readableBytes` have become readable (high watermark or last stable offset moved), or the partition is gone. */
+export type LogChange = { readonly partition: PartitionRef; readonly readableBytes: number; readonly deleted: boolean }
+
+export interface Watch {
+  cancel(): void
+}
+
+/** A point in a log: the first record at or after it, with its timestamp (-1: none) and leader epoch. */
+export interface OffsetAndTimestamp {
+  readonly offset: number
+  readonly timestampMs: number
+  readonly leaderEpoch: number
+}
+
+export interface PartitionLogs {
+  /** One result per item, in order. Items succeed and fail one by one. Answers at once where nothing is to wait for. */
+  append(items: readonly AppendItem[], durability: Durability): AppendResult[] | Promise<AppendResult[]>
+  /**
+   * Reads items in order until `maxBytes` are gathered. The first batch found is given whole, however
+   * large it is; after that both limits hold.
+   */
+  read(items: readonly ReadItem[], maxBytes: number): ReadOutcome | Promise<ReadOutcome>
+  watch(partitions: readonly PartitionRef[], listener: (change: LogChange) => void): Watch
+  /** Throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION or KAFKA_STORAGE_ERROR. */
+  offsets(partition: PartitionRef): LogOffsets
+  /** First record with a timestamp at or after `timestampMs`, below the limit of the isolation; undefined: none. */
+  offsetAt(
+    partition: PartitionRef,
+    timestampMs: number,
+    isolation: Isolation
+  ): Promise<OffsetAndTimestamp | undefined>
+  /** The record with the largest timestamp; undefined in an empty log. */
+  maxTimestamp(partition: PartitionRef): Promise<OffsetAndTimestamp | undefined>
+  /** Largest epoch at or below `epoch` and the offset where it ends; (-1, -1) when there is none. */
+  epochEnd(partition: PartitionRef, epoch: number): { readonly epoch: number; readonly endOffset: number }
+  /** Leader epoch of the record at `offset`; -1 when unknown. */
+  epochAt(partition: PartitionRef, offset: number): number
+  /** Bytes of the partition's log segments. */
+  size(partition: PartitionRef): number
+  /** Moves the log start offset up; gives the new low watermark. */
+  deleteBefore(partition: PartitionRef, offset: number): Promise<number>
+}

@@ -1,0 +1,64 @@
+/**
+ * The second seam: what exists. `current()` is a synchronous, immutable snapshot; a change is durable
+ * and in the snapshot when its promise resolves.
+ */
+import type { TopicConfig } from '../settings/topic-config.ts'
+import type { PartitionRef } from './partition-log.ts'
+
+export interface CatalogPartition extends PartitionRef {
+  readonly leaderEpoch: number
+}
+
+export interface CatalogTopic {
+  readonly name: string
+  readonly id: string
+  /** Kept for the broker's own records; clients neither produce to it nor see it as theirs. */
+  readonly isInternal: boolean
+  readonly partitions: readonly CatalogPartition[]
+  /** What was set on the topic, in Kafka's names. */
+  readonly overrides: Readonly<Record<string, string>>
+  /** What holds: overrides over the broker's defaults. */
+  readonly config: TopicConfig
+}
+
+export interface CatalogSnapshot {
+  readonly topics: ReadonlyMap<string, CatalogTopic>
+  readonly topicsById: ReadonlyMap<string, CatalogTopic>
+}
+
+export type CatalogChange =
+  | {
+      readonly type: 'create-topic'
+      readonly name: string
+      readonly partitionCount: number
+      readonly configs: Readonly<Record<string, string>>
+    }
+  | { readonly type: 'delete-topic'; readonly id: string }
+
+export interface TopicCatalog {
+  current(): CatalogSnapshot
+  /**
+   * Makes one change. Throws ProtocolError (TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC_ID) when it no longer
+   * fits, KAFKA_STORAGE_ERROR when it could not be made durable.
+   */
+  change(change: CatalogChange): Promise<CatalogSnapshot>
+  /** Calls after every change with the new snapshot and the topics that came and went. */
+  onChange(listener: (event: CatalogEvent) => void): void
+  /** A block of producer ids that nobody was or will be given; durable before it is returned. */
+  allocateProducerIds(): Promise<{ readonly first: number; readonly count: number }>
+}
+
+export interface CatalogEvent {
+  readonly snapshot: CatalogSnapshot
+  readonly created: readonly CatalogTopic[]
+  readonly deleted: readonly CatalogTopic[]
+}
+
+/** The partition a reference names now, or undefined. */
+export function findPartition(
+  snapshot: CatalogSnapshot,
+  topic: string,
+  index: number
+): CatalogPartition | undefined {
+  return snapshot.topics.get(topic)?.partitions[index]
+}
