@@ -1,0 +1,39 @@
+/**
+ * What a benchmark scenario gets and gives back. A scenario runs the contestants in alternation (A B A B), so
+ * that a machine that slows down meanwhile slows both, and reports every sample besides the medians.
+ */
+import type { Cell } from '../text-table.ts'
+import type { Contestant } from './contestants.ts'
+
+export interface BenchContext {
+  contestants: Contestant[]
+  rounds: number
+  /** Record data per run and broker, in megabytes of 10^6 bytes; a durable run moves a fifth of it. */
+  megabytes: number
+  partitions: number
+  idleSeconds: number
+  progress(text: string): void
+}
+
+/** One of the project's limits, held against what was measured of Ottla. */
+export interface Limit {
+  what: string
+  unit: string
+  atMost: number
+  measured: number
+}
+
+export interface ScenarioResult {
+  headings: string[]
+  rows: Cell[][]
+  limits: Limit[]
+  /** Everything that was measured, for `--json`. */
+  samples: unknown[]
+}
+
+export interface Scenario {
+  name: string
+  summary: string
+  needsJava: boolean
+  run(context: BenchContext): Promise<ScenarioResult>
+}
