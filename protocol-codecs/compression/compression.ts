@@ -3,19 +3,18 @@
  * reads what the Java client, librdkafka and kafkajs write, never gives more than `maxSize` bytes, and answers bytes
  * that are not of the format with a CompressionError.
  *
- * Two codecs profit from a preparation that can only be asynchronous (a native binary for lz4, WebAssembly for zstd
- * where node:zlib has none): `prepareCompression()`, awaited once before the broker listens. Without it zstd is
- * unavailable before Node 22.15, and lz4 slower.
+ * zstd needs a preparation that can only be asynchronous where node:zlib has none (before Node 22.15): WebAssembly.
+ * So `prepareCompression()` is awaited once before the broker listens.
  */
 import { unavailable } from './compression-error.ts'
 import type { CompressionId } from './compression-names.ts'
 import { gunzip, gzip } from './gzip.ts'
-import { compressLz4, decompressLz4, prepareLz4 } from './lz4-frame.ts'
+import { compressLz4, decompressLz4 } from './lz4-frame.ts'
 import { compressSnappy, decompressSnappy } from './snappy.ts'
 import { compressZstd, decompressZstd, prepareZstd } from './zstd.ts'
 
-export async function prepareCompression(): Promise<void> {
-  await Promise.all([prepareLz4(), prepareZstd()])
+export function prepareCompression(): Promise<void> {
+  return prepareZstd()
 }
 
 /** The compressed bytes; for `none` the very buffer that was given. */

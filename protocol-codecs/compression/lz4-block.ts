@@ -1,11 +1,10 @@
 /**
- * The LZ4 block format in JavaScript: what runs where the native package has no binary, and for frames that it
- * refuses. A block is a row of sequences: token (literal count in the high four bits, match length - 4 in the low
+ * The LZ4 block format. A block is a row of sequences: token (literal count in the high four bits, match length - 4 in the low
  * four, 15 meaning that bytes follow to be added until one is below 255), literals, distance uint16 little-endian.
  * The last sequence is literals only; its last five bytes are always literals, and no match starts within
  * the last twelve (decoders that copy in words rely on both).
  *
- * lz4js, the obvious library, does neither check what it reads nor keep that end-of-block rule.
+ * lz4js, the obvious library, neither checks what it reads nor keeps that end-of-block rule.
  */
 import { malformed } from './compression-error.ts'
 

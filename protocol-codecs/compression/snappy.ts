@@ -22,7 +22,7 @@ const maxExpansion = 22
 export function compressSnappy(buffer: Buffer): Buffer {
   const parts: Uint8Array[] = [xerialHeader]
   for (let start = 0; start < buffer.length; start += xerialBlockSize) {
-    const block = snappyjs.compress(new Uint8Array(buffer.subarray(start, start + xerialBlockSize)))
+    const block = snappyjs.compress(buffer.subarray(start, start + xerialBlockSize))
     const length = Buffer.allocUnsafe(4)
     length.writeInt32BE(block.length)
     parts.push(length, block)
