@@ -1,0 +1,51 @@
+/**
+ * What a compatibility suite consists of. A suite is a module `compat-tests/<client>/suite.ts` that exports
+ * `capabilities`, a list of named things that the client's users rely on, each with the test that shows it, and
+ * may export `prepare`, which brings the client here (a package, a Debian tool) or throws a `Skipped`.
+ *
+ * A test gets everything from its context and shares nothing with other tests but the broker: names of topics
+ * and groups come from `uniqueName`, so the same broker can be tested any number of times. What a test opens it
+ * hands to `cleanUp`, which runs even when the test fails or runs out of time.
+ */
+
+/** Thrown to say that something cannot be tried here, and why; counted, never silently passed over. */
+export class Skipped extends Error {
+  override name = 'Skipped'
+}
+
+export interface TestContext {
+  /** `host:port` of the broker under test. */
+  bootstrap: string
+  /** A name for a topic or group that no other test and no earlier run has used. */
+  uniqueName(label: string): string
+  /** Makes a fresh directory, removed when the test ends. */
+  temporaryDirectory(): Promise<string>
+  /** Runs when the test ends, however it ends; last registered first. */
+  cleanUp(action: () => unknown): void
+  /** Keeps a line, such as one of the client's log, to be printed if the test fails. */
+  note(line: string): void
+  /** Kills the broker with SIGKILL, starts it again on the same data and port, resolves when it is ready. */
+  restartBroker: (() => Promise<void>) | null
+  /** Aborted when the test runs out of time. */
+  signal: AbortSignal
+}
+
+export interface Capability {
+  /** What a user gets, in words that end the sentence "with this client one ...". */
+  name: string
+  /** Half a minute unless told otherwise. */
+  timeLimitMs?: number
+  test(context: TestContext): Promise<void>
+}
+
+export interface Suite {
+  capabilities: Capability[]
+  prepare?: () => Promise<void>
+}
+
+/** Fails over to a counted skip where the broker is not ours to kill. */
+export function requireRestart(context: TestContext): () => Promise<void> {
+  if (context.restartBroker === null)
+    throw new Skipped('the broker was not started by this run, so it cannot be killed')
+  return context.restartBroker
+}
