@@ -60,7 +60,9 @@ export async function loadMessages(...folders: URL[]): Promise<Map<string, Messa
 }
 
 function isMessage(value: unknown): value is Message {
-  return typeof value === 'object' && value !== null && 'fields' in value && 'versions' in value && 'name' in value
+  return (
+    typeof value === 'object' && value !== null && 'fields' in value && 'versions' in value && 'name' in value
+  )
 }
 
 /** Defaults of a structure's fields, as java-defaults.json.gz has them. */
@@ -79,7 +81,12 @@ export function readDefaults(): { [message: string]: Defaults } {
 }
 
 /** Says where and how a decoded structure differs from a vector's JSON and the defaults, or undefined when it does not. */
-export function difference(actual: unknown, json: Json, defaults: Defaults | undefined, path: string): string | undefined {
+export function difference(
+  actual: unknown,
+  json: Json,
+  defaults: Defaults | undefined,
+  path: string,
+): string | undefined {
   if (!isRecord(actual) || !isRecord(json)) return `${path}: ${show(actual)} instead of ${show(json)}`
   for (const name of Object.keys(json)) {
     if (!(name in actual)) return `${path}.${name} is missing`
@@ -96,7 +103,12 @@ export function difference(actual: unknown, json: Json, defaults: Defaults | und
   return undefined
 }
 
-function valueDifference(actual: unknown, json: Json, known: Defaults[string] | undefined, path: string): string | undefined {
+function valueDifference(
+  actual: unknown,
+  json: Json,
+  known: Defaults[string] | undefined,
+  path: string,
+): string | undefined {
   if (Array.isArray(actual) && Array.isArray(json)) {
     if (actual.length !== json.length) return `${path}: ${actual.length} elements instead of ${json.length}`
     const each = isRecord(known) ? (known as unknown as ArrayDefault).each : undefined
@@ -108,14 +120,21 @@ function valueDifference(actual: unknown, json: Json, known: Defaults[string] | 
     }
     return undefined
   }
-  if (isRecord(actual)) return difference(actual, json, isRecord(known) ? (known as unknown as StructDefault).of : undefined, path)
+  if (isRecord(actual))
+    return difference(
+      actual,
+      json,
+      isRecord(known) ? (known as unknown as StructDefault).of : undefined,
+      path,
+    )
   return sameScalar(actual, json) ? undefined : `${path}: ${show(actual)} instead of ${show(json)}`
 }
 
 function sameScalar(actual: unknown, json: Json): boolean {
   if (actual === null || json === null) return actual === json
   if (typeof actual === 'bigint') return typeof json === 'string' && json === String(actual)
-  if (typeof actual === 'number') return (typeof json === 'number' || typeof json === 'string') && Object.is(actual, Number(json))
+  if (typeof actual === 'number')
+    return (typeof json === 'number' || typeof json === 'string') && Object.is(actual, Number(json))
   if (Buffer.isBuffer(actual)) return typeof json === 'string' && Buffer.from(json, 'base64').equals(actual)
   return actual === json
 }
@@ -132,7 +151,10 @@ export function encodable(json: Json, like: unknown): unknown {
   if (json === null) return null
   if (Array.isArray(json)) return json.map((element, index) => encodable(element, (like as unknown[])[index]))
   if (isRecord(json)) {
-    const members = Object.entries(json).map(([name, value]) => [name, encodable(value, (like as Record<string, unknown>)[name])])
+    const members = Object.entries(json).map(([name, value]) => [
+      name,
+      encodable(value, (like as Record<string, unknown>)[name]),
+    ])
     return Object.fromEntries(members)
   }
   if (typeof like === 'bigint') return BigInt(json as string)

@@ -23,7 +23,8 @@ const parts: Record<string, () => void | Promise<void>> = { java: makeJava }
 
 const wanted = process.argv.slice(2)
 for (const part of wanted) {
-  if (parts[part] === undefined) throw new Error(`no part ${part}; there are ${Object.keys(parts).join(', ')}`)
+  if (parts[part] === undefined)
+    throw new Error(`no part ${part}; there are ${Object.keys(parts).join(', ')}`)
 }
 mkdirSync(vectors, { recursive: true })
 for (const [name, make] of Object.entries(parts)) {
@@ -35,13 +36,20 @@ function makeJava(): void {
   const legacy = join(cache, `out-${legacyKafka}`)
   for (const folder of [current, legacy]) rmSync(folder, { recursive: true, force: true })
 
-  const runCurrent = compileJava(currentKafka, ['MessageVectors'])
+  const runCurrent = compileJava(currentKafka, ['MessageVectors', 'RecordBatchVectors'])
   runCurrent('MessageVectors', current, `kafka-clients ${currentKafka}`, seed)
-  const runLegacy = compileJava(legacyKafka, ['MessageVectors'])
+  const runLegacy = compileJava(legacyKafka, ['MessageVectors', 'RecordBatchVectors'])
   runLegacy('MessageVectors', legacy, `kafka-clients ${legacyKafka}`, seed, join(current, 'covered.txt'))
 
+  const [batches, messageSets] = [join(current, 'batches'), join(legacy, 'message-sets')]
+  runCurrent('RecordBatchVectors', batches, `kafka-clients ${currentKafka}`, '2')
+  runLegacy('RecordBatchVectors', messageSets, `kafka-clients ${legacyKafka}`, '0,1')
+  writeLines('record-batches.jsonl.gz', [...linesOf(messageSets), ...linesOf(batches)])
+
   const families: Record<string, string[]> = { requests: [], responses: [], structures: [] }
-  const names = new Set([...readdirSync(current), ...readdirSync(legacy)].filter(name => name.endsWith('.jsonl')))
+  const names = new Set(
+    [...readdirSync(current), ...readdirSync(legacy)].filter(name => name.endsWith('.jsonl')),
+  )
   for (const name of [...names].sort()) {
     const family = /Request\./.test(name) ? 'requests' : /Response\./.test(name) ? 'responses' : 'structures'
     families[family]!.push(...linesOf(join(legacy, name)), ...linesOf(join(current, name)))
@@ -84,9 +92,23 @@ function compileJava(version: string, classes: string[]): (main: string, ...args
     .sort()
     .map(name => join(jars, name))
     .join(delimiter)
-  const files = classes.map(name => join(sources, `${name}.java`))
+  const files = classes.map(name => sourceFor(version, `${name}.java`))
   run('javac', ['-Xlint:none', '-nowarn', '-cp', classPath, '-d', compiled, ...files])
-  return (main, ...args) => run('java', ['-Xmx512m', '-cp', `${compiled}${delimiter}${classPath}`, main, ...args])
+  return (main, ...args) =>
+    run('java', ['-Xmx512m', '-cp', `${compiled}${delimiter}${classPath}`, main, ...args])
+}
+
+/** A source file; for the old release a copy with the packages where those classes were then. */
+function sourceFor(version: string, name: string): string {
+  if (version === currentKafka) return join(sources, name)
+  const folder = join(cache, `sources-${version}`)
+  mkdirSync(folder, { recursive: true })
+  const text = readFileSync(join(sources, name), 'utf8')
+  writeFileSync(
+    join(folder, name),
+    text.replaceAll('common.record.internal.', 'common.record.').replaceAll('utils.internals.', 'utils.'),
+  )
+  return join(folder, name)
 }
 
 function run(command: string, args: string[]): void {
