@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
 import { type BatchToBuild, buildBatch, type RecordToBuild } from './build-batch.ts'
 import { prepareCompression } from './compression/compression.ts'
-import { compressionNames } from './compression/compression-names.ts'
+import { type CompressionName, compressionNames } from './compression/compression-names.ts'
 import { ProtocolError } from './error-codes.ts'
 import { type KafkaRecord, recordsOf } from './read-records.ts'
+import { recompressBatch } from './rebuild-batch.ts'
 import * as view from './record-batch.ts'
 import { createRecordFacts, walkRecords } from './walk-records.ts'
 
@@ -33,7 +36,7 @@ t.test('the header of a built batch reads back, field by field and at any positi
     timestampType: 'CreateTime',
     isTransactional: true,
     isControl: false,
-    hasDeleteHorizon: false,
+    deleteHorizonMs: null,
     lastOffsetDelta: 1,
     baseTimestamp: 1_700_000_000_000,
     maxTimestamp: 1_700_000_000_500,
@@ -48,14 +51,15 @@ t.test('the header of a built batch reads back, field by field and at any positi
   t.match(view.readBatchHeader(shifted, 33), expected)
   t.equal(view.batchCrcIsValid(shifted, 33), true)
 
-  const empty = buildBatch({ records: [], isControl: true, hasDeleteHorizon: true, compression: 'gzip' })
+  const horizon = { hasDeleteHorizon: true, baseTimestamp: 77 }
+  const empty = buildBatch({ records: [], isControl: true, compression: 'gzip', ...horizon })
   t.match(view.readBatchHeader(empty, 0), {
     baseOffset: 0,
     partitionLeaderEpoch: -1,
     compression: 1,
     isControl: true,
-    hasDeleteHorizon: true,
-    baseTimestamp: -1,
+    deleteHorizonMs: 77,
+    baseTimestamp: 77,
     maxTimestamp: -1,
     producerId: -1,
     producerEpoch: -1,
@@ -369,6 +373,70 @@ t.test('mutated compressed batches fail cleanly too', async t => {
       }),
       { seed, numRuns: 800 },
     )
+  }
+})
+
+/** A line of record-batches.jsonl.gz: int64 as text, bytes as base64. */
+interface BatchVector {
+  case: string
+  base64: string
+  batches: {
+    magic: number
+    compression: CompressionName
+    timestampType: string
+    records: {
+      offset: string
+      timestamp: string
+      key: string | null
+      value: string | null
+      headers: { key: string; value: string | null }[]
+    }[]
+    [field: string]: unknown
+  }[]
+}
+
+t.test('every batch of the Java vectors reads as Java reads it, and survives a change of codec', async t => {
+  const text = gunzipSync(readFileSync('protocol-codecs/vectors/record-batches.jsonl.gz')).toString('utf8')
+  const vectors = text
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as BatchVector)
+  const currentFormat = vectors.filter(vector => vector.batches.every(batch => batch.magic === 2))
+  t.ok(currentFormat.length >= 30, `${currentFormat.length} vectors`)
+  const base64 = (bytes: Buffer | null): string | null => bytes?.toString('base64') ?? null
+  for (const vector of currentFormat) {
+    const bytes = Buffer.from(vector.base64, 'base64')
+    const positions = [...view.batchesIn(bytes)]
+    t.equal(positions.length, vector.batches.length, vector.case)
+    for (const [index, at] of positions.entries()) {
+      const { records, ...header } = vector.batches[index]!
+      const read = view.readBatchHeader(bytes, at)
+      for (const [field, expected] of Object.entries(header)) {
+        const actual = field === 'compression' ? compressionNames[read.compression] : Reflect.get(read, field)
+        if (actual === undefined) t.fail(`${vector.case} has a field ${field} that we do not know`)
+        else if (String(actual) !== String(expected))
+          t.equal(String(actual), String(expected), `${vector.case} ${field}`)
+      }
+      t.ok(view.batchCrcIsValid(bytes, at), `${vector.case} checksum`)
+      const asJson = (batch: Buffer, position: number): BatchVector['batches'][0]['records'] =>
+        [...recordsOf(batch, position)].map(record => ({
+          offset: String(record.offset),
+          timestamp: String(record.timestamp),
+          key: base64(record.key),
+          value: base64(record.value),
+          headers: record.headers.map(({ key, value }) => ({ key, value: base64(value) })),
+        }))
+      t.strictSame(asJson(bytes, at), records, `${vector.case} records`)
+      for (const compression of compressionNames) {
+        const rebuilt = recompressBatch(bytes, at, compression)
+        if (
+          view.batchCrcIsValid(rebuilt, 0) &&
+          JSON.stringify(asJson(rebuilt, 0)) === JSON.stringify(records)
+        )
+          continue
+        t.fail(`${vector.case} does not survive ${compression}`)
+      }
+    }
   }
 })
 

@@ -173,7 +173,8 @@ export interface BatchHeader {
   timestampType: TimestampType
   isTransactional: boolean
   isControl: boolean
-  hasDeleteHorizon: boolean
+  /** From when on tombstones may be removed; baseTimestamp holds it where the attributes say so. */
+  deleteHorizonMs: number | null
   lastOffsetDelta: number
   baseTimestamp: number
   maxTimestamp: number
@@ -197,7 +198,7 @@ export function readBatchHeader(buffer: Buffer, at: number): BatchHeader {
     timestampType: batchTimestampType(buffer, at),
     isTransactional: batchIsTransactional(buffer, at),
     isControl: batchIsControl(buffer, at),
-    hasDeleteHorizon: batchHasDeleteHorizon(buffer, at),
+    deleteHorizonMs: batchHasDeleteHorizon(buffer, at) ? batchBaseTimestamp(buffer, at) : null,
     lastOffsetDelta: batchLastOffsetDelta(buffer, at),
     baseTimestamp: batchBaseTimestamp(buffer, at),
     maxTimestamp: batchMaxTimestamp(buffer, at),
