@@ -173,8 +173,7 @@ export interface BatchHeader {
   timestampType: TimestampType
   isTransactional: boolean
   isControl: boolean
-  /** From when on tombstones may be removed; baseTimestamp holds it where the attributes say so. */
-  deleteHorizonMs: number | null
+  hasDeleteHorizon: boolean
   lastOffsetDelta: number
   baseTimestamp: number
   maxTimestamp: number
@@ -198,7 +197,7 @@ export function readBatchHeader(buffer: Buffer, at: number): BatchHeader {
     timestampType: batchTimestampType(buffer, at),
     isTransactional: batchIsTransactional(buffer, at),
     isControl: batchIsControl(buffer, at),
-    deleteHorizonMs: batchHasDeleteHorizon(buffer, at) ? batchBaseTimestamp(buffer, at) : null,
+    hasDeleteHorizon: batchHasDeleteHorizon(buffer, at),
     lastOffsetDelta: batchLastOffsetDelta(buffer, at),
     baseTimestamp: batchBaseTimestamp(buffer, at),
     maxTimestamp: batchMaxTimestamp(buffer, at),
