@@ -1,0 +1,306 @@
+/**
+ * Creating and deleting topics: every check that CreateTopics and DeleteTopics make (Kafka's
+ * ReplicationControlManager), the creation of a topic that somebody merely asks for, and that of the
+ * broker's own topics. The catalogue stores; what may be stored is decided here.
+ *
+ * Errors are values, one per topic. `ensureTopic` and `ensureInternalTopic` throw ProtocolError, and
+ * calls for the same name that come together share one creation.
+ */
+import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
+import { zeroUuid } from '../../protocol-codecs/schema.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { BrokerSettings } from '../settings/broker-settings.ts'
+import { validateTopicConfigs } from '../settings/topic-config.ts'
+import type { CatalogTopic, TopicCatalog } from '../storage/topic-catalog.ts'
+import { internalTopicSpecification } from './internal-topics.ts'
+import { collisionKey, isInternalTopicName, topicNameProblem } from './topic-names.ts'
+import {
+  clusterMetadataProblem,
+  maxPartitionsPerRequest,
+  type Problem,
+  partitionCountOf,
+  placementProblem,
+  type TopicToCreate,
+} from './topic-placement.ts'
+
+export type { TopicToCreate } from './topic-placement.ts'
+
+export interface CreatedTopic {
+  readonly error: 'NONE'
+  readonly name: string
+  /** Zero when the request was only to be validated. */
+  readonly id: string
+  readonly partitionCount: number
+  readonly replicationFactor: number
+  readonly overrides: Readonly<Record<string, string>>
+}
+export interface TopicRefused {
+  readonly error: Exclude<ErrorName, 'NONE'>
+  readonly name: string
+  readonly message: string
+}
+export type TopicCreation = CreatedTopic | TopicRefused
+
+/** A topic to delete, by its name or by its id; the other one is null or zero. */
+export interface TopicToDelete {
+  readonly name: string | null
+  readonly topicId: string
+}
+export interface TopicDeletion {
+  readonly error: ErrorName
+  readonly message: string | null
+  readonly name: string | null
+  readonly topicId: string
+}
+
+export interface TopicAdministration {
+  /** One result per name, in order; a name that comes twice is refused once. */
+  create(topics: readonly TopicToCreate[], validateOnly: boolean): Promise<TopicCreation[]>
+  /** One result per topic, in order. Throws TOPIC_DELETION_DISABLED. */
+  delete(topics: readonly TopicToDelete[]): Promise<TopicDeletion[]>
+  /** The topic of this name, created with the broker's defaults where there is none. */
+  ensureTopic(name: string): Promise<CatalogTopic>
+  /** A topic of the broker's own, created as Kafka creates it where there is none. */
+  ensureInternalTopic(name: string): Promise<CatalogTopic>
+}
+
+export interface TopicAdministrationParts {
+  readonly catalog: TopicCatalog
+  readonly cluster: Cluster
+  readonly settings: BrokerSettings
+  readonly logger: { warn(message: string): void }
+}
+
+type Configs = Readonly<Record<string, string>>
+
+export function topicAdministration(parts: TopicAdministrationParts): TopicAdministration {
+  return new CatalogAdministration(parts)
+}
+
+class CatalogAdministration implements TopicAdministration {
+  private readonly parts: TopicAdministrationParts
+  /** Names of the topics that there are, by what they look like in metrics. */
+  private readonly collisions = new Map<string, Set<string>>()
+  private readonly creations = new Map<string, Promise<CatalogTopic>>()
+
+  constructor(parts: TopicAdministrationParts) {
+    this.parts = parts
+    for (const name of parts.catalog.current().topics.keys()) this.addCollision(name)
+    parts.catalog.onChange(({ created, deleted }) => {
+      for (const topic of deleted) this.removeCollision(topic.name)
+      for (const topic of created) this.addCollision(topic.name)
+    })
+  }
+
+  async create(topics: readonly TopicToCreate[], validateOnly: boolean): Promise<TopicCreation[]> {
+    const { settings } = this.parts
+    let partitionCount = 0
+    for (const topic of topics) partitionCount += partitionCountOf(topic, settings)
+    if (partitionCount > maxPartitionsPerRequest) {
+      throw new ProtocolError(
+        'POLICY_VIOLATION',
+        `One request creates at most ${maxPartitionsPerRequest} partitions, not ${partitionCount}.`,
+      )
+    }
+    const byName = new Map<string, TopicToCreate | 'repeated'>()
+    for (const topic of topics) byName.set(topic.name, byName.has(topic.name) ? 'repeated' : topic)
+    return Promise.all(
+      [...byName].map(([name, topic]) =>
+        topic === 'repeated'
+          ? refused(name, {
+              error: 'INVALID_REQUEST',
+              message: `Topic '${name}' is asked for more than once.`,
+            })
+          : this.createOne(topic, validateOnly),
+      ),
+    )
+  }
+
+  private async createOne(topic: TopicToCreate, validateOnly: boolean): Promise<TopicCreation> {
+    const { name } = topic
+    const problem = this.problemOf(topic)
+    if (problem !== undefined) return refused(name, problem)
+    const overrides = overridesOf(topic) as Configs
+    const partitionCount = partitionCountOf(topic, this.parts.settings)
+    const replicationFactor = this.replicationFactorOf(topic)
+    const created = { error: 'NONE', name, partitionCount, replicationFactor, overrides } as const
+    if (validateOnly) return { ...created, id: zeroUuid }
+    try {
+      const { id } = await this.add(name, partitionCount, overrides)
+      return { ...created, id }
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.name === 'NONE') throw error
+      return refused(name, { error: error.name, message: error.message })
+    }
+  }
+
+  private problemOf(topic: TopicToCreate): Problem | undefined {
+    const { catalog, cluster, settings } = this.parts
+    const problem = clusterMetadataProblem(topic.name) ?? this.nameProblem(topic.name)
+    if (problem !== undefined) return problem
+    if (catalog.current().topics.has(topic.name)) {
+      return { error: 'TOPIC_ALREADY_EXISTS', message: `Topic '${topic.name}' already exists.` }
+    }
+    const configProblem = validateTopicConfigs(overridesOf(topic), settings)
+    if (configProblem !== undefined) return { error: 'INVALID_CONFIG', message: configProblem }
+    return placementProblem(topic, settings, cluster.view().brokerIds)
+  }
+
+  private nameProblem(name: string): Problem | undefined {
+    const message = topicNameProblem(name)
+    if (message !== undefined) return { error: 'INVALID_TOPIC_EXCEPTION', message }
+    const lookalikes = this.collisions.get(collisionKey(name))
+    if (lookalikes === undefined || lookalikes.has(name)) return undefined
+    const [other] = lookalikes
+    return {
+      error: 'INVALID_TOPIC_EXCEPTION',
+      message: `Topic '${name}' collides with existing topic '${other}': metrics write '.' and '_' alike.`,
+    }
+  }
+
+  private replicationFactorOf(topic: TopicToCreate): number {
+    if (topic.assignments.length > 0) return topic.assignments[0]!.brokerIds.length
+    return topic.replicationFactor === -1
+      ? this.parts.settings['default.replication.factor']
+      : topic.replicationFactor
+  }
+
+  /** Stores a topic that has passed the checks. */
+  private async add(name: string, partitionCount: number, configs: Configs): Promise<CatalogTopic> {
+    const snapshot = await this.parts.catalog.change({ type: 'create-topic', name, partitionCount, configs })
+    const topic = snapshot.topics.get(name)!
+    if (topic.config.cleanupPolicy.compact && !topic.isInternal) {
+      this.parts.logger.warn(
+        `Topic ${name} has cleanup.policy=compact, which is stored but not carried out yet: nothing is compacted.`,
+      )
+    }
+    return topic
+  }
+
+  ensureTopic(name: string): Promise<CatalogTopic> {
+    if (isInternalTopicName(name)) return this.ensureInternalTopic(name)
+    return this.ensure(name, () => {
+      const { settings } = this.parts
+      const problem = this.problemOf({
+        name,
+        partitionCount: -1,
+        replicationFactor: -1,
+        assignments: [],
+        configs: [],
+      })
+      if (problem !== undefined) throw new ProtocolError(problem.error, problem.message)
+      return { partitionCount: settings['num.partitions'], configs: {} }
+    })
+  }
+
+  ensureInternalTopic(name: string): Promise<CatalogTopic> {
+    return this.ensure(name, () => {
+      const specification = internalTopicSpecification(name, this.parts.settings)
+      if (specification !== undefined) return specification
+      throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `No topic of this broker is called '${name}'.`)
+    })
+  }
+
+  private async ensure(
+    name: string,
+    specify: () => { partitionCount: number; configs: Configs },
+  ): Promise<CatalogTopic> {
+    const existing = this.parts.catalog.current().topics.get(name)
+    if (existing !== undefined) return existing
+    let creation = this.creations.get(name)
+    if (creation === undefined) {
+      const { partitionCount, configs } = specify()
+      creation = this.addUnlessThere(name, partitionCount, configs).finally(() => this.creations.delete(name))
+      this.creations.set(name, creation)
+    }
+    return creation
+  }
+
+  /** Somebody else's CreateTopics may be under way; that it wins is as good. */
+  private async addUnlessThere(
+    name: string,
+    partitionCount: number,
+    configs: Configs,
+  ): Promise<CatalogTopic> {
+    try {
+      return await this.add(name, partitionCount, configs)
+    } catch (error) {
+      const topic = this.parts.catalog.current().topics.get(name)
+      if (topic !== undefined && error instanceof ProtocolError && error.name === 'TOPIC_ALREADY_EXISTS') {
+        return topic
+      }
+      throw error
+    }
+  }
+
+  async delete(topics: readonly TopicToDelete[]): Promise<TopicDeletion[]> {
+    if (!this.parts.settings['delete.topic.enable']) {
+      throw new ProtocolError(
+        'TOPIC_DELETION_DISABLED',
+        'Topics cannot be deleted: delete.topic.enable=false.',
+      )
+    }
+    const { topics: byName } = this.parts.catalog.current()
+    const counts = new Map<string, number>()
+    for (const { name, topicId } of topics) {
+      const id = name === null ? topicId : (byName.get(name)?.id ?? `name ${name}`)
+      counts.set(id, (counts.get(id) ?? 0) + 1)
+    }
+    return Promise.all(topics.map(topic => this.deleteOne(topic, counts)))
+  }
+
+  private async deleteOne(
+    wanted: TopicToDelete,
+    counts: ReadonlyMap<string, number>,
+  ): Promise<TopicDeletion> {
+    const { name, topicId } = wanted
+    const failed = (error: ErrorName, message: string): TopicDeletion => ({ error, message, name, topicId })
+    if (name !== null && topicId !== zeroUuid) {
+      return failed('INVALID_REQUEST', 'A topic is deleted by name or by id, not by both.')
+    }
+    if (name === null && topicId === zeroUuid) {
+      return failed('INVALID_REQUEST', 'Neither the name nor the id of a topic is given.')
+    }
+    const snapshot = this.parts.catalog.current()
+    const topic = name === null ? snapshot.topicsById.get(topicId) : snapshot.topics.get(name)
+    const key = topic?.id ?? (name === null ? topicId : `name ${name}`)
+    if (counts.get(key)! > 1) return failed('INVALID_REQUEST', 'The topic is given more than once.')
+    if (topic === undefined) {
+      return name === null
+        ? failed('UNKNOWN_TOPIC_ID', 'There is no topic with this id.')
+        : failed('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic '${name}'.`)
+    }
+    try {
+      await this.parts.catalog.change({ type: 'delete-topic', id: topic.id })
+      return { error: 'NONE', message: null, name: topic.name, topicId: topic.id }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      const isGone = error.name === 'UNKNOWN_TOPIC_ID' && name !== null
+      return failed(isGone ? 'UNKNOWN_TOPIC_OR_PARTITION' : error.name, error.message)
+    }
+  }
+
+  private addCollision(name: string): void {
+    const key = collisionKey(name)
+    const names = this.collisions.get(key)
+    if (names === undefined) this.collisions.set(key, new Set([name]))
+    else names.add(name)
+  }
+
+  private removeCollision(name: string): void {
+    const key = collisionKey(name)
+    const names = this.collisions.get(key)
+    if (names === undefined) return
+    names.delete(name)
+    if (names.size === 0) this.collisions.delete(key)
+  }
+}
+
+function refused(name: string, problem: Problem): TopicRefused {
+  return { name, ...problem }
+}
+
+/** What is to be set on the topic; of a key that comes twice the last value holds. */
+function overridesOf(topic: TopicToCreate): Record<string, string | null> {
+  return Object.fromEntries(topic.configs.map(({ name, value }) => [name, value]))
+}
