@@ -36,7 +36,7 @@ export function kafkaClient(context: TestContext, clientId = 'compat'): kafkajs.
     logCreator: () => entry => {
       const { message, error, groupId, memberId } = entry.log
       const rest = [error, groupId, memberId].filter(part => part !== undefined).join(' ')
-      context.note(`kafkajs ${kafkajs.logLevel[entry.level]} ${entry.namespace} ${message} ${rest}`)
+      context.note(`kafkajs ${entry.label} ${entry.namespace} ${message} ${rest}`)
     },
   })
 }

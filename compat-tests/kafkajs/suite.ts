@@ -5,7 +5,9 @@ import { type Capability, Skipped } from '../capability.ts'
 import { clientPackages } from '../client-packages.ts'
 import { administerCapabilities } from './administer.ts'
 import { consumeCapabilities } from './consume.ts'
+import { groupCapabilities } from './groups.ts'
 import { produceCapabilities } from './produce.ts'
+import { restartCapabilities } from './restart.ts'
 
 /** Compiling a codec takes longer than a test may; without the codecs everything else is still worth a try. */
 export async function prepare(): Promise<void> {
@@ -17,5 +19,7 @@ export async function prepare(): Promise<void> {
 export const capabilities: Capability[] = [
   ...produceCapabilities,
   ...consumeCapabilities,
+  ...groupCapabilities,
   ...administerCapabilities,
+  ...restartCapabilities,
 ]
