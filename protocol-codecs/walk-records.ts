@@ -77,8 +77,14 @@ export function walkRecords(
     if (at >= recordEnd) throw invalid(index, 'it ends before its offset delta')
     let offsetDelta = body[at++]!
     if (offsetDelta > 0x7f) {
-      offsetDelta = longVarint(body, at - 1, recordEnd, index)
-      at = varintEnd
+      const second = at < recordEnd ? body[at]! : 0xff
+      if (second < 0x80) {
+        at++
+        offsetDelta = (offsetDelta & 0x7f) | (second << 7)
+      } else {
+        offsetDelta = longVarint(body, at - 1, recordEnd, index)
+        at = varintEnd
+      }
     }
     if (((offsetDelta >>> 1) ^ -(offsetDelta & 1)) !== index) offsetsAreSequential = false
 
@@ -94,8 +100,14 @@ export function walkRecords(
     if (at >= recordEnd) throw invalid(index, 'it ends before its value')
     let valueLength = body[at++]!
     if (valueLength > 0x7f) {
-      valueLength = longVarint(body, at - 1, recordEnd, index)
-      at = varintEnd
+      const second = at < recordEnd ? body[at]! : 0xff
+      if (second < 0x80) {
+        at++
+        valueLength = (valueLength & 0x7f) | (second << 7)
+      } else {
+        valueLength = longVarint(body, at - 1, recordEnd, index)
+        at = varintEnd
+      }
     }
     if ((valueLength & 1) === 0) at += valueLength >>> 1
 
