@@ -7,7 +7,6 @@
  * must fill the body exactly; anything else is a RecordError with the index of the record at fault.
  */
 import { decompress } from './compression/compression.ts'
-import { ProtocolError } from './error-codes.ts'
 import {
   batchBaseOffset,
   batchBaseTimestamp,
@@ -77,14 +76,7 @@ export function batchBody(buffer: Buffer, at: number, maxInflatedBytes = default
     throw new RecordError('CORRUPT_MESSAGE', `No whole record batch at ${at} in ${buffer.length} bytes`)
   }
   const stored = buffer.subarray(at + batchHeaderSize, at + size)
-  const codec = batchCompression(buffer, at)
-  if (codec === 0) return stored
-  try {
-    return decompress(codec, stored, maxInflatedBytes)
-  } catch (error) {
-    if (error instanceof ProtocolError) throw new RecordError(error.name, error.message)
-    throw error
-  }
+  return decompress(batchCompression(buffer, at), stored, maxInflatedBytes)
 }
 
 /** Walks a body of records. A record's offset and timestamp come out as deltas; `recordsOf` adds the bases. */

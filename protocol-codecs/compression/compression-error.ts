@@ -1,11 +1,11 @@
-import { ProtocolError } from '../error-codes.ts'
+import { RecordError } from '../record-error.ts'
 
 /**
  * A body that cannot be compressed or inflated: INVALID_RECORD where its bytes are not of the format that they claim,
  * MESSAGE_TOO_LARGE where they would inflate beyond the caller's bound, UNSUPPORTED_COMPRESSION_TYPE where this
  * process has no such codec.
  */
-export class CompressionError extends ProtocolError {}
+export class CompressionError extends RecordError {}
 
 export function malformed(codec: string, what: string): CompressionError {
   return new CompressionError('INVALID_RECORD', `Malformed ${codec} data: ${what}`)
