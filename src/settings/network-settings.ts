@@ -30,8 +30,8 @@ export const networkSettings = {
     ours: true,
     importance: 'medium',
     documentation:
-      'The id of the cluster that a new data directory is given; a random one if unset. A directory that exists ' +
-      'keeps its own. CLUSTER_ID in the environment sets it too.',
+      'The id of the cluster, which a new data directory is given; a random one if unset. A directory of another ' +
+      'cluster stops the start. CLUSTER_ID in the environment sets it too.',
   }),
   'broker.rack': string(null, {
     importance: 'medium',

@@ -175,7 +175,8 @@ export type Parsed<Value> = { ok: true; value: Value } | { ok: false; problem: s
 const integerPattern = /^[+-]?\d+$/
 const doublePattern = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]?$/
 
-function parseType(type: SettingType, text: string): Parsed<NonNullable<SettingValue>> {
+/** Text to a value of the type, whatever its range. */
+export function parseType(type: SettingType, text: string): Parsed<NonNullable<SettingValue>> {
   switch (type) {
     case 'string':
       return { ok: true, value: text }

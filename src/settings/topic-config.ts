@@ -1,11 +1,10 @@
 /**
  * A topic's configuration as the storage engine uses it: what is set on the topic over what the broker's settings
  * supply, typed and frozen, with units last. -1 keeps its meaning of "no bound" in `retentionMs` and
- * `retentionBytes`; Infinity is Long.MAX_VALUE (see setting.ts). The text that DescribeConfigs shows is not here
- * but in `describeTopicConfigs`.
+ * `retentionBytes`; Infinity is Long.MAX_VALUE (see setting.ts).
  */
 import { type BrokerSettings, brokerSettings } from './broker-settings.ts'
-import { format, parse, type SettingValue } from './setting.ts'
+import { format, parse, parseType, type SettingValue } from './setting.ts'
 import {
   findTopicSetting,
   type Synonym,
@@ -61,14 +60,17 @@ export function defaultFromBroker(settings: BrokerSettings, setting: TopicSettin
   return setting.default
 }
 
-/** All values of a topic; overrides that do not parse (checked before they were stored) fall back to the default. */
+/**
+ * All values of a topic. Overrides were checked before they were stored, so ranges are not checked again: the
+ * broker's own topics may use what clients may not. One that is not even of its type leaves the default.
+ */
 export function topicSettingValues(
   settings: BrokerSettings,
   overrides: TopicOverrides = {},
 ): TopicSettingValues {
   const values = Object.entries(topicSettingTable).map(([name, setting]) => {
     const text = overrides[name]
-    const parsed = text === undefined ? undefined : parse<SettingValue>(setting, text)
+    const parsed = text === undefined ? undefined : parseType(setting.type, text.trim())
     return [name, parsed?.ok ? parsed.value : defaultFromBroker(settings, setting)]
   })
   return Object.fromEntries(values) as TopicSettingValues
