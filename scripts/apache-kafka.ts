@@ -33,6 +33,8 @@ export interface ApacheKafkaOptions {
   overrides?: Record<string, string>
   /** The JVM's heap, as in -Xmx; Kafka's start script says 1G. */
   heap?: string
+  /** Kills it while it starts. */
+  signal?: AbortSignal
 }
 
 export interface KafkaToolOptions {
@@ -212,6 +214,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
     readyPattern: /Kafka Server started/,
     startTimeoutMs: 120_000,
     stopTimeoutMs: 60_000,
+    signal: options.signal,
   })
   const removeTemporary = async () => {
     if (isTemporary) await rm(directory, { recursive: true, force: true })

@@ -52,6 +52,8 @@ export interface BrokerProcessOptions {
   readyPattern: RegExp
   startTimeoutMs: number
   stopTimeoutMs: number
+  /** Kills the child, however far its start got, and makes the start reject. */
+  signal?: AbortSignal
   /** Called with each finished line of stdout and stderr. */
   onLine?: (line: string) => void
 }
@@ -117,6 +119,7 @@ export async function startBrokerProcess(options: BrokerProcessOptions): Promise
     }
     eachLine(child.stdout!, onLine)
     eachLine(child.stderr!, onLine)
+    options.signal?.addEventListener('abort', () => fail('was killed while it started'), { once: true })
     void exited.then(how => fail(`ended before it was ready (${how})`))
   }).catch(async error => {
     await kill9()

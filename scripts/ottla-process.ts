@@ -22,6 +22,8 @@ export interface OttlaOptions {
   /** The built entry point. */
   main?: string
   startTimeoutMs?: number
+  /** Kills it while it starts. */
+  signal?: AbortSignal
   onLine?: (line: string) => void
 }
 
@@ -47,6 +49,7 @@ export async function startOttla(options: OttlaOptions = {}): Promise<RunningBro
     readyPattern: /Ottla .*listening on (\S+):(\d+)/,
     startTimeoutMs: options.startTimeoutMs ?? 60_000,
     stopTimeoutMs: 30_000,
+    signal: options.signal,
     onLine: options.onLine,
   })
   const boundPort = Number(broker.readyMatch[2])

@@ -1,0 +1,47 @@
+/**
+ * What a torture scenario gets and gives back.
+ */
+import type { RunningBroker } from '../broker-process.ts'
+import type { SeededRandom } from '../seeded-random.ts'
+import type { Cell } from '../text-table.ts'
+import type { Violation } from './record-ledger.ts'
+
+export interface StartOptions {
+  port: number
+  directory: string
+  signal?: AbortSignal
+}
+
+export interface TortureContext {
+  rounds: number
+  random: SeededRandom
+  /** The broker under torture, on the directory that the last one left. */
+  start(options: StartOptions): Promise<RunningBroker>
+  /** Damage done to what the checker is shown, to prove that it notices. */
+  plant: Plant | undefined
+  print(line: string): void
+}
+
+export const plants = [
+  'lose-record',
+  'duplicate-record',
+  'reorder-records',
+  'damage-value',
+  'rewind-commit',
+] as const
+export type Plant = (typeof plants)[number]
+
+export interface TortureResult {
+  headings: string[]
+  rows: Cell[][]
+  violations: Violation[]
+  /** Where the data is, kept when something was violated. */
+  directory: string
+  samples: unknown[]
+}
+
+export interface TortureScenario {
+  name: string
+  summary: string
+  run(context: TortureContext): Promise<TortureResult>
+}

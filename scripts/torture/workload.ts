@@ -1,0 +1,187 @@
+/**
+ * The clients of a torture run: idempotent kafkajs producers that keep a steady rate over all partitions, and a
+ * consumer group that commits what it has read. They outlive every fault by retrying, as an application's would,
+ * and write down in the ledger what they were promised.
+ *
+ * A producer whose send failed for good is replaced: kafkajs does not advance its sequence after a failure, so
+ * going on with it would give the numbers of records that may be in the log to other records.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import kafkajs from 'kafkajs'
+import type { SeededRandom } from '../seeded-random.ts'
+import type { RecordLedger } from './record-ledger.ts'
+
+export interface Workload {
+  /** Resolves when the next send after this call has been acknowledged. */
+  nextAcknowledgement(): Promise<void>
+  /** One member of the group leaves and another joins. */
+  replaceMember(): Promise<void>
+  /** Lets every send that is under way end, then stops the producers. */
+  stopProducers(): Promise<void>
+  /** Resolves when the group has read up to these ends, or after the time-out. */
+  drain(ends: Map<number, number>, timeoutMs: number): Promise<void>
+  stopConsumers(): Promise<void>
+}
+
+export interface WorkloadOptions {
+  bootstrap: string
+  topic: string
+  groupId: string
+  partitions: number
+  producers: number
+  members: number
+  /** Records per second that all producers together try to send. */
+  recordsPerSecond: number
+  ledger: RecordLedger
+  random: SeededRandom
+}
+
+/** Retries until the broker is back; a torture run never gives up by itself. */
+const patience = { initialRetryTime: 50, maxRetryTime: 400, retries: 1_000_000 }
+
+/** Errors that say that the broker has lost count of a producer, which a restart is no excuse for. */
+const sequenceErrors = ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH']
+
+export function patientClient(bootstrap: string, clientId: string): kafkajs.Kafka {
+  return new kafkajs.Kafka({
+    clientId,
+    brokers: [bootstrap],
+    logLevel: kafkajs.logLevel.NOTHING,
+    connectionTimeout: 1000,
+    requestTimeout: 10_000,
+    retry: patience,
+  })
+}
+
+export async function startWorkload(options: WorkloadOptions): Promise<Workload> {
+  const { ledger } = options
+  const waiting = new Set<() => void>()
+  const state = { producing: true }
+  const acknowledged = () => {
+    for (const resolve of waiting) resolve()
+    waiting.clear()
+  }
+  const members = await Promise.all(
+    Array.from({ length: options.members }, (_, index) => startMember(options, index)),
+  )
+  let memberCount = members.length
+  const positions = { next: 0 }
+  const producers = Array.from({ length: options.producers }, (_, index) =>
+    runProducer(options, index, options.random.fork(), state, acknowledged),
+  )
+
+  return {
+    nextAcknowledgement: () => new Promise(resolve => waiting.add(resolve)),
+    async replaceMember() {
+      const index = positions.next++ % members.length
+      const leaving = members[index]!
+      members[index] = await startMember(options, memberCount++)
+      await leaving.stop()
+    },
+    async stopProducers() {
+      state.producing = false
+      await Promise.all(producers)
+    },
+    async drain(ends, timeoutMs) {
+      const deadline = performance.now() + timeoutMs
+      const isDrained = () => [...ends].every(([partition, end]) => ledger.nextDelivery(partition) >= end)
+      while (!isDrained() && performance.now() < deadline) await delay(50)
+    },
+    async stopConsumers() {
+      await Promise.all(members.map(member => member.stop()))
+    },
+  }
+}
+
+async function runProducer(
+  options: WorkloadOptions,
+  index: number,
+  random: SeededRandom,
+  state: { producing: boolean },
+  acknowledged: () => void,
+): Promise<void> {
+  const { topic, partitions, ledger } = options
+  const recordsPerSecond = options.recordsPerSecond / options.producers
+  for (let incarnation = 0; state.producing; incarnation++) {
+    const name = `p${index}.${incarnation}`
+    const client = patientClient(options.bootstrap, name)
+    const producer = client.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      retry: patience,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    })
+    await producer.connect()
+    try {
+      while (state.producing) {
+        const startedAt = performance.now()
+        const firstSequences = new Map<number, { first: number; count: number }>()
+        const messages: kafkajs.Message[] = []
+        for (let batch = random.between(1, 4); batch > 0; batch--) {
+          const partition = random.between(0, partitions - 1)
+          for (let count = random.between(5, 60); count > 0; count--) {
+            const { sequence, value } = ledger.send(name, partition)
+            const range = firstSequences.get(partition)
+            if (range === undefined) firstSequences.set(partition, { first: sequence, count: 1 })
+            else range.count++
+            messages.push({ partition, value })
+          }
+        }
+        const answers = await producer.send({ topic, acks: -1, messages })
+        for (const { partition, baseOffset } of answers) {
+          const { first, count } = firstSequences.get(partition)!
+          ledger.acknowledge(name, partition, first, count, Number(baseOffset))
+        }
+        acknowledged()
+        const dueMs = (messages.length / recordsPerSecond) * 1000
+        await delay(Math.max(0, dueMs - (performance.now() - startedAt)))
+      }
+    } catch (error) {
+      const { type, message } = error as { type?: string; message: string }
+      const kind = sequenceErrors.includes(type ?? '') ? 'sequence refused' : 'send failed'
+      ledger.violate(kind, `${name}: ${type ?? ''} ${message}`)
+    }
+    await producer.disconnect()
+  }
+}
+
+interface Member {
+  stop(): Promise<void>
+}
+
+async function startMember(options: WorkloadOptions, index: number): Promise<Member> {
+  const { ledger, topic } = options
+  const consumer = patientClient(options.bootstrap, `member-${index}`).consumer({
+    groupId: options.groupId,
+    sessionTimeout: 6000,
+    heartbeatInterval: 1000,
+    rebalanceTimeout: 10_000,
+    maxWaitTimeInMs: 200,
+    retry: { ...patience, restartOnFailure: async () => true },
+  })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    // One worker only: kafkajs commits with the generation of the moment, so a second worker could commit an
+    // offset of the generation before for a partition that belongs to another member by now.
+    partitionsConsumedConcurrently: 1,
+    eachBatch: async ({ batch, resolveOffset, heartbeat, isRunning, isStale }) => {
+      if (!isRunning() || isStale()) return
+      for (const message of batch.messages) {
+        const value = message.value?.toString() ?? ''
+        ledger.deliver({ partition: batch.partition, offset: Number(message.offset), value })
+        resolveOffset(message.offset)
+      }
+      const offset = Number(batch.lastOffset()) + 1
+      await consumer.commitOffsets([{ topic, partition: batch.partition, offset: String(offset) }])
+      ledger.committed(batch.partition, offset)
+      await heartbeat()
+    },
+  })
+  return {
+    async stop() {
+      await consumer.disconnect()
+    },
+  }
+}
