@@ -24,13 +24,14 @@ export const initProducerId = handler({
   versions: '0-5',
   ordering: 'pipelined',
 
-  async handle(request, services) {
+  async handle(request, services, context) {
     const { transactionalId, producerId, producerEpoch } = request
     const hasHalf = (producerId === noProducerId) !== (producerEpoch === noProducerEpoch)
     if (transactionalId === '' || hasHalf) return refused(errorCodes.INVALID_REQUEST)
     if (transactionalId !== null) {
       services.logger.warn(
-        `A producer with transactional.id ${JSON.stringify(transactionalId)} was turned away: transactions are not served yet.`,
+        { transactionalId, clientId: context.clientId },
+        'A transactional producer was turned away: transactions are not served yet.',
       )
       return refused(errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     }

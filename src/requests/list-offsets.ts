@@ -43,7 +43,8 @@ export const listOffsets = handler({
   request: listOffsetsRequest,
   response: listOffsetsResponse,
   versions: '0-11',
-  ordering: 'pipelined',
+  // The high watermark that it tells includes what was produced before on the same connection.
+  ordering: 'sequential',
 
   async handle(request, services, context) {
     const isolation: Isolation =

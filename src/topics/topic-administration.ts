@@ -9,6 +9,7 @@
 import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Logger } from '../platform/logger.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
 import { validateTopicConfigs } from '../settings/topic-config.ts'
 import type { CatalogTopic, TopicCatalog } from '../storage/topic-catalog.ts'
@@ -68,7 +69,7 @@ export interface TopicAdministrationParts {
   readonly catalog: TopicCatalog
   readonly cluster: Cluster
   readonly settings: BrokerSettings
-  readonly logger: { warn(message: string): void }
+  readonly logger: Pick<Logger, 'warn'>
 }
 
 type Configs = Readonly<Record<string, string>>
@@ -171,7 +172,8 @@ class CatalogAdministration implements TopicAdministration {
     const topic = snapshot.topics.get(name)!
     if (topic.config.cleanupPolicy.compact && !topic.isInternal) {
       this.parts.logger.warn(
-        `Topic ${name} has cleanup.policy=compact, which is stored but not carried out yet: nothing is compacted.`,
+        { topic: name },
+        'The topic has cleanup.policy=compact, which is stored but not carried out yet: nothing is compacted.',
       )
     }
     return topic
