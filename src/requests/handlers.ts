@@ -8,8 +8,10 @@ import { initProducerId } from './init-producer-id.ts'
 import { listOffsets } from './list-offsets.ts'
 import { metadata } from './metadata.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
+import { produce } from './produce.ts'
 
 export const handlers: readonly Handler[] = [
+  produce,
   fetch,
   listOffsets,
   metadata,

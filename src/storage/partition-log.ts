@@ -93,7 +93,11 @@ export interface ReadOutcome {
 }
 
 /** `readableBytes` have become readable (high watermark or last stable offset moved), or the partition is gone. */
-export type LogChange = { readonly partition: PartitionRef; readonly readableBytes: number; readonly deleted: boolean }
+export type LogChange = {
+  readonly partition: PartitionRef
+  readonly readableBytes: number
+  readonly deleted: boolean
+}
 
 export interface Watch {
   cancel(): void
@@ -121,7 +125,7 @@ export interface PartitionLogs {
   offsetAt(
     partition: PartitionRef,
     timestampMs: number,
-    isolation: Isolation
+    isolation: Isolation,
   ): Promise<OffsetAndTimestamp | undefined>
   /** The record with the largest timestamp; undefined in an empty log. */
   maxTimestamp(partition: PartitionRef): Promise<OffsetAndTimestamp | undefined>

@@ -58,7 +58,7 @@ export interface CatalogEvent {
 export function findPartition(
   snapshot: CatalogSnapshot,
   topic: string,
-  index: number
+  index: number,
 ): CatalogPartition | undefined {
   return snapshot.topics.get(topic)?.partitions[index]
 }

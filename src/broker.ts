@@ -1,0 +1,149 @@
+/**
+ * The composition root: the only file that wires the parts of a broker together, and the only one that
+ * knows the storage engine. `startBroker` opens the data directory, then listens: a client that can connect
+ * is served.
+ */
+import { resolve } from 'node:path'
+import { prepareCompression } from '../protocol-codecs/compression/compression.ts'
+import { prepareCrc32c } from '../protocol-codecs/crc32c.ts'
+import { singleNode } from './cluster/single-node.ts'
+import { groupCoordinator } from './groups/group-coordinator.ts'
+import { ConnectionBudget, type Listener, listen } from './network/listener.ts'
+import { bufferPool } from './platform/buffer-pool.ts'
+import { type Clock, systemClock } from './platform/clock.ts'
+import { systemDisk } from './platform/disk.ts'
+import { type Logger, silentLogger } from './platform/logger.ts'
+import { Dispatcher } from './requests/dispatch.ts'
+import { features } from './requests/features.ts'
+import { FetchSessions } from './requests/fetch-sessions.ts'
+import { handlers } from './requests/handlers.ts'
+import { ProducerIds } from './requests/producer-ids.ts'
+import type { Services } from './requests/services.ts'
+import { supportedApis } from './requests/supported-apis.ts'
+import type { BrokerSettings } from './settings/broker-settings.ts'
+import { parseIpOverrides } from './settings/listener-syntax.ts'
+import { resolveListeners } from './settings/listeners.ts'
+import { effectiveTopicConfig } from './settings/topic-config.ts'
+import { openLocalStorage } from './storage/local/local-storage.ts'
+import { topicAdministration } from './topics/topic-administration.ts'
+
+export interface BrokerOptions {
+  readonly logger?: Logger
+  readonly clock?: Clock
+}
+
+export interface BoundListener {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+/** A running broker. */
+export interface Broker {
+  readonly clusterId: string
+  readonly dataDirectory: string
+  readonly listeners: readonly BoundListener[]
+  /** Finishes what was accepted, closes connections and files. */
+  stop(): Promise<void>
+}
+
+/** Requests of one connection that may wait for the disk at the same time. */
+const maxInFlight = 100
+/** A client that leaves so much unread is not served further until it reads. */
+const maxQueuedBytes = 1024 * 1024
+const maxOpenSegments = 512
+/** How long a stopping broker waits for what it has accepted. */
+const stopTimeoutMs = 10_000
+
+export async function startBroker(settings: BrokerSettings, options: BrokerOptions = {}): Promise<Broker> {
+  const logger = options.logger ?? silentLogger
+  const clock = options.clock ?? systemClock
+  await Promise.all([prepareCrc32c(), prepareCompression()])
+
+  const pool = bufferPool()
+  const dataDirectory = resolve(settings['log.dir']?.[0] ?? settings['log.dirs'][0]!)
+  const nodeId = settings['node.id']
+  const storage = await openLocalStorage({
+    directory: dataDirectory,
+    nodeId,
+    clusterId: settings['cluster.id'] ?? undefined,
+    metadataVersion: features[0]!.level,
+    maxOpenSegments,
+    producerIdExpirationMs: settings['producer.id.expiration.ms'],
+    checkpointIntervalMs: settings['log.flush.offset.checkpoint.interval.ms'],
+    resolveConfig: overrides => effectiveTopicConfig(settings, overrides),
+    disk: systemDisk(),
+    clock,
+    logger,
+    pool,
+  })
+
+  const { clusterId } = storage.identity
+  const cluster = singleNode({ clusterId, nodeId, rack: settings['broker.rack'] })
+  const { catalog, logs } = storage
+  const topics = topicAdministration({ catalog, settings, cluster, logger })
+  const groups = groupCoordinator({ catalog, logs, cluster, topics, settings, clock, logger })
+  const addresses = resolveListeners(settings)
+  const services: Services = {
+    settings,
+    clock,
+    logger,
+    catalog,
+    logs,
+    cluster,
+    topics,
+    groups,
+    fetchSessions: new FetchSessions({
+      maxSessionCount: settings['max.incremental.fetch.session.cache.slots'],
+      logs,
+      clock,
+    }),
+    producerIds: new ProducerIds(catalog),
+    supportedApis: supportedApis(handlers),
+    advertisedAddress: context => {
+      const advertised = addresses.find(({ name }) => name === context.listenerName)?.advertised
+      if (advertised === undefined) return { host: context.localAddress, port: context.localPort }
+      return { host: advertised.host, port: advertised.port === 0 ? context.localPort : advertised.port }
+    },
+  }
+
+  const dispatcher = new Dispatcher(handlers, services)
+  const perIp = parseIpOverrides(settings['max.connections.per.ip.overrides'])
+  const budget = new ConnectionBudget(
+    settings['max.connections'],
+    settings['max.connections.per.ip'],
+    typeof perIp === 'string' ? new Map() : perIp,
+  )
+  const limits = {
+    maxFrameSize: settings['socket.request.max.bytes'],
+    maxInFlight,
+    maxQueuedBytes,
+    maxIdleMs: settings['connections.max.idle.ms'],
+  }
+  const listeners: Listener[] = []
+  const closeAll = async (): Promise<void> => {
+    for (const listener of listeners) listener.stopAccepting()
+    groups.stop()
+    await Promise.all(listeners.map(listener => listener.close(stopTimeoutMs)))
+    await storage.close()
+  }
+  try {
+    for (const address of addresses) {
+      listeners.push(await listen(address, dispatcher, limits, { clock, logger, pool, budget }))
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+
+  let stopped: Promise<void> | undefined
+  return {
+    clusterId,
+    dataDirectory,
+    listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
+    stop() {
+      stopped ??= closeAll()
+      return stopped
+    },
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * From a frame to its answer: reads the header, finds the handler, decodes, runs it, and turns whatever
+ * it throws into the error response of that API. What no response can express - an unknown API, a version
+ * that is not served, a body that does not parse - closes the connection, as in Kafka; only ApiVersions
+ * answers a version that it does not know (KIP-511).
+ */
+import { codecFor } from '../../protocol-codecs/compile-codec.ts'
+import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
+import { apiVersionsRequest, apiVersionsResponse } from '../../protocol-codecs/messages/api-versions.ts'
+import { parseVersions } from '../../protocol-codecs/versions.ts'
+import { DecodeError, WireReader } from '../../protocol-codecs/wire-reader.ts'
+import type { WireWriter } from '../../protocol-codecs/wire-writer.ts'
+import type { Connection, Outcome, RequestProcessor } from '../network/connection.ts'
+import { unsupportedApiVersions } from './api-versions.ts'
+import { closeConnection, type Handler, noResponse, type RequestContext } from './handler.ts'
+import type { Services } from './services.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: the list holds handlers of every API
+export type AnyHandler = Handler<any, any>
+
+interface ServedApi {
+  readonly handler: AnyHandler
+  readonly first: number
+  readonly last: number
+}
+
+const none: readonly (() => void)[] = []
+const closes: Outcome = { write: undefined, closes: true, sent: none }
+const silent: Outcome = { write: undefined, closes: false, sent: none }
+
+export class Dispatcher implements RequestProcessor {
+  private readonly apis: (ServedApi | undefined)[] = []
+  private readonly services: Services
+
+  constructor(handlers: readonly AnyHandler[], services: Services) {
+    this.services = services
+    for (const handler of handlers) {
+      this.apis[handler.request.apiKey!] = { handler, ...parseVersions(handler.versions) }
+    }
+  }
+
+  isPipelined(frame: Buffer, start: number, end: number): boolean {
+    return end - start >= 2 && this.apis[frame.readInt16BE(start)]?.handler.ordering === 'pipelined'
+  }
+
+  start(connection: Connection, frame: Buffer, start: number, end: number): Outcome | Promise<Outcome> {
+    const reader = new WireReader(frame, start, end)
+    let apiKey = -1
+    let apiVersion = -1
+    try {
+      apiKey = reader.int16()
+      apiVersion = reader.int16()
+      const correlationId = reader.int32()
+      const clientId = reader.nullableString() ?? ''
+      const api = this.apis[apiKey]
+      if (api === undefined || apiVersion < api.first || apiVersion > api.last) {
+        if (apiKey === apiVersionsRequest.apiKey) return this.answerUnknownVersion(correlationId)
+        this.services.logger.warn(
+          { client: connection.facts.clientHost, apiKey, apiVersion },
+          'a request that is not served; closing the connection',
+        )
+        return closes
+      }
+      const codec = codecFor(api.handler.request, apiVersion)
+      if (codec.flexible) reader.skipTags()
+      const request = codec.decode(reader)
+      return this.run(
+        api.handler,
+        request as never,
+        correlationId,
+        new Context(connection, apiVersion, clientId),
+      )
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.services.logger.warn(
+        { client: connection.facts.clientHost, apiKey, apiVersion, reason: error.message },
+        'a request that cannot be read; closing the connection',
+      )
+      return closes
+    }
+  }
+
+  private run(
+    handler: AnyHandler,
+    request: never,
+    correlationId: number,
+    context: Context,
+  ): Outcome | Promise<Outcome> {
+    try {
+      const answer = handler.handle(request, this.services, context)
+      if (!(answer instanceof Promise)) return outcomeOf(handler, answer, correlationId, context)
+      return answer.then(
+        value => outcomeOf(handler, value, correlationId, context),
+        error => this.refused(handler, request, correlationId, context, error),
+      )
+    } catch (error) {
+      return this.refused(handler, request, correlationId, context, error)
+    }
+  }
+
+  private refused(
+    handler: AnyHandler,
+    request: never,
+    correlationId: number,
+    context: Context,
+    error: unknown,
+  ): Outcome {
+    const { name, message } = this.errorOf(handler, context, error)
+    return outcomeOf(handler, handler.refuse(request, name, message), correlationId, context)
+  }
+
+  private errorOf(
+    handler: AnyHandler,
+    context: Context,
+    error: unknown,
+  ): { name: ErrorName; message: string | null } {
+    if (error instanceof ProtocolError) return { name: error.name, message: error.message || null }
+    this.services.logger.error(
+      { err: error, request: handler.request.name, apiVersion: context.apiVersion },
+      'a request failed unexpectedly',
+    )
+    return { name: 'UNKNOWN_SERVER_ERROR', message: null }
+  }
+
+  /** In version 0's form, with the range that is served: every client can read that. */
+  private answerUnknownVersion(correlationId: number): Outcome {
+    const answer = unsupportedApiVersions()
+    return {
+      write: writer => writeResponse(writer, apiVersionsResponse, 0, correlationId, answer),
+      closes: false,
+      sent: none,
+    }
+  }
+}
+
+function outcomeOf(handler: AnyHandler, answer: unknown, correlationId: number, context: Context): Outcome {
+  if (answer === closeConnection) return { ...closes, sent: context.sent }
+  if (answer === noResponse) return context.sent.length === 0 ? silent : { ...silent, sent: context.sent }
+  return {
+    write: writer => writeResponse(writer, handler.response, context.apiVersion, correlationId, answer),
+    closes: false,
+    sent: context.sent,
+  }
+}
+
+function writeResponse(
+  writer: WireWriter,
+  message: AnyHandler['response'],
+  version: number,
+  correlationId: number,
+  value: unknown,
+): void {
+  const before = writer.size
+  const setSize = writer.reserveInt32()
+  writer.int32(correlationId)
+  const codec = codecFor(message, version)
+  // ApiVersions answers before the client knows what the broker understands (KIP-511).
+  if (codec.flexible && message.apiKey !== apiVersionsRequest.apiKey) writer.unsignedVarint(0)
+  codec.encode(writer, value as never)
+  setSize(writer.size - before - 4)
+}
+
+class Context implements RequestContext {
+  readonly apiVersion: number
+  readonly clientId: string
+  sent: (() => void)[] = []
+  private readonly connection: Connection
+
+  constructor(connection: Connection, apiVersion: number, clientId: string) {
+    this.connection = connection
+    this.apiVersion = apiVersion
+    this.clientId = clientId
+  }
+
+  get clientHost(): string {
+    return this.connection.facts.clientHost
+  }
+  get listenerName(): string {
+    return this.connection.facts.listenerName
+  }
+  get localAddress(): string {
+    return this.connection.facts.localAddress
+  }
+  get localPort(): number {
+    return this.connection.facts.localPort
+  }
+  get connectionId(): string {
+    return this.connection.facts.id
+  }
+  afterSend(callback: () => void): void {
+    this.sent.push(callback)
+  }
+  onClose(callback: () => void): () => void {
+    return this.connection.onClose(callback)
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Which leader epoch wrote which stretch of a log: pairs of (epoch, first offset), ascending in both,
+ * kept in Kafka's `leader-epoch-checkpoint`. It answers OffsetForLeaderEpoch, by which a consumer
+ * finds out that records it has seen were cut off.
+ */
+import type { Disk } from '../../platform/disk.ts'
+import { readCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
+
+interface EpochStart {
+  readonly epoch: number
+  readonly startOffset: number
+}
+
+export class LeaderEpochs {
+  private readonly disk: Disk
+  private readonly path: string
+  private entries: EpochStart[]
+
+  constructor(disk: Disk, path: string) {
+    this.disk = disk
+    this.path = path
+    this.entries = (readCheckpoint(disk, path) ?? []).map(([epoch, startOffset]) => ({
+      epoch: Number(epoch),
+      startOffset: Number(startOffset),
+    }))
+  }
+
+  latest(): number {
+    return this.entries.at(-1)?.epoch ?? -1
+  }
+
+  /** Takes note that `epoch` wrote at `startOffset`; only a new epoch costs anything. */
+  assign(epoch: number, startOffset: number): void {
+    if (epoch <= this.latest()) return
+    this.entries.push({ epoch, startOffset })
+    this.save()
+  }
+
+  /** Largest epoch at or below the one asked for, and where the next one starts; (-1, -1): none, or not yet known. */
+  endOf(epoch: number, logEndOffset: number): { epoch: number; endOffset: number } {
+    const last = this.entries.at(-1)
+    if (last === undefined || epoch < 0 || epoch > last.epoch) return { epoch: -1, endOffset: -1 }
+    if (epoch === last.epoch) return { epoch, endOffset: logEndOffset }
+    const next = this.entries.findIndex(entry => entry.epoch > epoch)
+    if (next === 0) return { epoch, endOffset: this.entries[0]!.startOffset }
+    return { epoch: this.entries[next - 1]!.epoch, endOffset: this.entries[next]!.startOffset }
+  }
+
+  epochAt(offset: number): number {
+    let found = -1
+    for (const entry of this.entries) {
+      if (entry.startOffset > offset) break
+      found = entry.epoch
+    }
+    return found
+  }
+
+  /** Forgets epochs that start at or behind `endOffset`. */
+  truncateTo(endOffset: number): void {
+    const kept = this.entries.filter(entry => entry.startOffset < endOffset)
+    if (kept.length === this.entries.length) return
+    this.entries = kept
+    this.save()
+  }
+
+  private save(): void {
+    writeCheckpoint(
+      this.disk,
+      this.path,
+      this.entries.map(entry => [entry.epoch, entry.startOffset]),
+      false,
+    )
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * A segment's two sparse indexes, in memory while the segment is open and on disk in Kafka's form.
+ *
+ *     .index      8 bytes an entry: int32 offset relative to the base, int32 position in the .log
+ *     .timeindex  12 bytes an entry: int64 timestamp, int32 offset relative to the base
+ *
+ * An offset entry names a batch by its last offset and its first byte. A time entry says that no
+ * record up to that offset is younger than the timestamp. Both ascend strictly, so they are searched
+ * by halves. Entries since the last write to disk are only in memory: after a crash they are rebuilt
+ * from the log, which recovery reads anyway.
+ */
+
+export interface OffsetIndex {
+  readonly count: number
+  /** Position of the last entry at or below `relativeOffset`; 0 when there is none. */
+  positionBefore(relativeOffset: number): number
+  append(relativeOffset: number, position: number): void
+  /** Forgets entries at or above `relativeOffset`. */
+  truncate(relativeOffset: number): void
+  /** The entries from number `from` on, as the file holds them. */
+  bytes(from: number): Buffer
+}
+
+export const offsetEntrySize = 8
+export const timeEntrySize = 12
+
+export function offsetIndex(stored?: Buffer): OffsetIndex {
+  let offsets = new Int32Array(16)
+  let positions = new Int32Array(16)
+  let count = 0
+
+  function append(relativeOffset: number, position: number): void {
+    if (count === offsets.length) {
+      offsets = grown(offsets)
+      positions = grown(positions)
+    }
+    offsets[count] = relativeOffset
+    positions[count++] = position
+  }
+
+  if (stored !== undefined) {
+    for (let at = 0; at + offsetEntrySize <= stored.length; at += offsetEntrySize) {
+      const offset = stored.readInt32BE(at)
+      const position = stored.readInt32BE(at + 4)
+      // Kafka preallocates with zeroes; a zero entry behind the first one ends the index.
+      if (count > 0 && (offset <= offsets[count - 1]! || position <= positions[count - 1]!)) break
+      if (offset < 0 || position < 0 || (offset === 0 && position === 0)) break
+      append(offset, position)
+    }
+  }
+
+  return {
+    get count() {
+      return count
+    },
+    positionBefore(relativeOffset) {
+      const index = lastAtOrBelow(offsets, count, relativeOffset)
+      return index < 0 ? 0 : positions[index]!
+    },
+    append,
+    truncate(relativeOffset) {
+      count = lastAtOrBelow(offsets, count, relativeOffset - 1) + 1
+    },
+    bytes(from) {
+      const bytes = Buffer.allocUnsafe((count - from) * offsetEntrySize)
+      for (let i = from, at = 0; i < count; i++, at += offsetEntrySize) {
+        bytes.writeInt32BE(offsets[i]!, at)
+        bytes.writeInt32BE(positions[i]!, at + 4)
+      }
+      return bytes
+    },
+  }
+}
+
+export interface TimeIndex {
+  readonly count: number
+  /** Relative offset of the last entry whose timestamp is below `timestampMs`; 0 when there is none. */
+  offsetBefore(timestampMs: number): number
+  last(): { timestampMs: number; relativeOffset: number } | undefined
+  /** Adds an entry unless it would not ascend. */
+  append(timestampMs: number, relativeOffset: number): void
+  truncate(relativeOffset: number): void
+  bytes(from: number): Buffer
+}
+
+export function timeIndex(stored?: Buffer): TimeIndex {
+  let timestamps = new Float64Array(16)
+  let offsets = new Int32Array(16)
+  let count = 0
+
+  function append(timestampMs: number, relativeOffset: number): void {
+    if (count > 0 && (timestampMs <= timestamps[count - 1]! || relativeOffset <= offsets[count - 1]!)) return
+    if (count === timestamps.length) {
+      timestamps = grown(timestamps)
+      offsets = grown(offsets)
+    }
+    timestamps[count] = timestampMs
+    offsets[count++] = relativeOffset
+  }
+
+  if (stored !== undefined) {
+    for (let at = 0; at + timeEntrySize <= stored.length; at += timeEntrySize) {
+      const timestampMs = Number(stored.readBigInt64BE(at))
+      const offset = stored.readInt32BE(at + 8)
+      if (offset < 0 || timestampMs < 0) break
+      const before = count
+      if (count > 0 || timestampMs > 0) append(timestampMs, offset)
+      if (count === before) break
+    }
+  }
+
+  return {
+    get count() {
+      return count
+    },
+    offsetBefore(timestampMs) {
+      const index = lastAtOrBelow(timestamps, count, timestampMs - 1)
+      return index < 0 ? 0 : offsets[index]!
+    },
+    last() {
+      return count === 0
+        ? undefined
+        : { timestampMs: timestamps[count - 1]!, relativeOffset: offsets[count - 1]! }
+    },
+    append,
+    truncate(relativeOffset) {
+      count = lastAtOrBelow(offsets, count, relativeOffset - 1) + 1
+    },
+    bytes(from) {
+      const bytes = Buffer.allocUnsafe((count - from) * timeEntrySize)
+      for (let i = from, at = 0; i < count; i++, at += timeEntrySize) {
+        bytes.writeBigInt64BE(BigInt(timestamps[i]!), at)
+        bytes.writeInt32BE(offsets[i]!, at + 8)
+      }
+      return bytes
+    },
+  }
+}
+
+function grown<T extends Int32Array | Float64Array>(array: T): T {
+  const larger = new (array.constructor as { new (length: number): T })(array.length * 2)
+  larger.set(array as never)
+  return larger
+}
+
+/** Index of the last of `count` ascending values that is at or below `limit`; -1 when none is. */
+function lastAtOrBelow(values: Int32Array | Float64Array, count: number, limit: number): number {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (values[middle]! <= limit) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
