@@ -7,6 +7,13 @@ import { logSettings } from './log-settings.ts'
 import { networkSettings } from './network-settings.ts'
 import type { Setting, ValuesOf } from './setting.ts'
 
+/** The parts of the table, in the order in which documentation shows them. */
+export const brokerSettingThemes: readonly { title: string; table: Readonly<Record<string, Setting>> }[] = [
+  { title: 'Identity, network and limits', table: networkSettings },
+  { title: 'Log and topics', table: logSettings },
+  { title: 'Groups, offsets and producers', table: groupSettings },
+]
+
 export const brokerSettingTable = { ...networkSettings, ...logSettings, ...groupSettings }
 
 export type BrokerSettingName = keyof typeof brokerSettingTable

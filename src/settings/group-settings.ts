@@ -43,6 +43,11 @@ export const groupSettings = {
     importance: 'high',
     documentation: 'Segment size of __consumer_offsets.',
   }),
+  'offsets.load.buffer.size': int(5242880, {
+    atLeast: 1,
+    importance: 'high',
+    documentation: 'How many bytes are read at once when groups and offsets are loaded from their topic.',
+  }),
   'offsets.retention.minutes': int(10080, {
     atLeast: 1,
     importance: 'high',

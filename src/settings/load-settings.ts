@@ -106,7 +106,7 @@ function badValue(name: string, setting: Setting, given: GivenSetting, problem: 
   return `${name} cannot be ${shown} (${given.origin}): ${problem}. Allowed: ${expected}.`
 }
 
-/** An older or shorter name of a setting, which counts where the setting itself was not given. */
+/** An older or shorter name of a setting, which counts where the setting itself was not given, and agrees with it after. */
 const aliases: readonly (readonly [alias: BrokerSettingName, name: BrokerSettingName])[] = [
   ['broker.id', 'node.id'],
   ['log.dir', 'log.dirs'],
@@ -117,8 +117,9 @@ function resolveAliases(
   given: ReadonlyMap<string, GivenSetting>,
 ): void {
   for (const [alias, name] of aliases) {
-    const unset = values[alias] === null || values[alias] === -1
-    if (given.has(alias) && !unset && !given.has(name)) values[name] = values[alias] ?? null
+    if (!given.has(alias) || values[alias] === -1) continue
+    if (!given.has(name)) values[name] = values[alias] ?? null
+    else if (alias === 'log.dir') values[alias] = values[name] ?? null
   }
 }
 

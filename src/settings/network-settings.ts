@@ -19,8 +19,7 @@ export const networkSettings = {
   'node.id': int(1, {
     atLeast: 0,
     importance: 'high',
-    documentation:
-      'The id of this broker, as clients see it and as meta.properties in the data directory records it.',
+    documentation: 'The id of this broker. It is written into the data directory, which stays bound to it.',
   }),
   'broker.id': int(-1, {
     importance: 'high',

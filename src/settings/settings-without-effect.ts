@@ -64,7 +64,6 @@ const byName: Readonly<Record<string, WithoutEffect>> = {
   },
   'log.dir.failure.timeout.ms': replication,
   'offsets.commit.timeout.ms': coordinator,
-  'offsets.load.buffer.size': coordinator,
   'offsets.topic.compression.codec': coordinator,
   'offsets.commit.required.acks': coordinator,
   'group.coordinator.rebalance.protocols': newGroups,

@@ -1,0 +1,32 @@
+/**
+ * With what the command exits: the codes of sysexits.h, which supervisors and shell scripts can tell apart. After a
+ * second signal, which ends a stop that takes too long, it is 128 and the signal's number, as a shell has it.
+ */
+export const exitCodes = {
+  /** Stopped by a signal, with everything accepted finished and on disk. */
+  ok: 0,
+  /** The command line is wrong. */
+  usage: 64,
+  /** The file named with --config cannot be read. */
+  noInput: 66,
+  /** An address to listen on is taken or does not exist. */
+  unavailable: 69,
+  /** An error that we did not foresee: please report it. */
+  software: 70,
+  /** The data directory cannot be created, written, or is in use. */
+  cannotCreate: 73,
+  /** A setting has a bad value. */
+  config: 78,
+} as const
+
+const networkCalls = ['listen', 'bind', 'getaddrinfo']
+
+/** The code for an error that kept the broker from starting. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof Error)) return exitCodes.software
+  const { syscall, code } = error as NodeJS.ErrnoException
+  if (syscall !== undefined && networkCalls.includes(syscall)) return exitCodes.unavailable
+  // Told apart by name, since the command does not know which storage engine there is.
+  if (error.name === 'DataDirectoryError') return exitCodes.cannotCreate
+  return syscall !== undefined && code !== undefined ? exitCodes.cannotCreate : exitCodes.software
+}

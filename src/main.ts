@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+/**
+ * The `ottla` command: reads the command line and hands over. What only some commands need is imported when they run,
+ * since the broker should be up in a blink. Runs as CommonJS (see thread-pool-size.ts, which must stay the first
+ * import).
+ */
+import './thread-pool-size.ts'
+import { Command, CommanderError, Option } from 'commander'
+import { exitCodes } from './exit-codes.ts'
+import { logLevels } from './platform/logger.ts'
+import type { StartOptions } from './start-command.ts'
+import { version } from './version.ts'
+
+function collect(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value]
+}
+
+const examples = `
+Examples:
+  ottla                                        listen on port 9092, keep data in ./data
+  ottla start --config server.properties
+  ottla start --override listeners=PLAINTEXT://127.0.0.1:0 --override log.dirs=/var/lib/ottla
+  KAFKA_LOG_RETENTION_HOURS=24 ottla
+
+Settings have Kafka's names. Flags come before KAFKA_* variables (as in the apache/kafka image), these before the
+file, the file before defaults. "ottla settings" lists them all. Most used:
+`
+
+async function helpText(): Promise<string> {
+  const { mostUsedSettings } = await import('./settings/settings-document.ts')
+  return examples + mostUsedSettings()
+}
+
+function commandLine(help: string): Command {
+  const program = new Command('ottla')
+  const start = async () => {
+    const { runBroker } = await import('./start-command.ts')
+    await runBroker(program.opts<StartOptions>())
+  }
+  program
+    .description('A Kafka-compatible broker in one process with one data directory.')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .showHelpAfterError('(ottla --help says what there is)')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', help)
+    .exitOverride()
+    // On the program and not on `start`, so that a bare `ottla` takes them and shows them too.
+    .option('--config <file>', 'read settings from a server.properties file')
+    .option('--override <key=value>', 'set one setting; may be repeated', collect)
+    .addOption(
+      new Option('--log-level <level>', 'which messages to log to stderr')
+        .choices(logLevels)
+        .default('info')
+        .env('OTTLA_LOG_LEVEL'),
+    )
+    .action(start)
+  program.command('start').description('start the broker; what a bare ottla does').action(start)
+  program
+    .command('settings')
+    .description('print every setting with its default and what it does')
+    .option('--markdown', 'as Markdown')
+    .action(async ({ markdown }: { markdown?: boolean }) => {
+      const { settingsAsMarkdown, settingsAsText } = await import('./settings/settings-document.ts')
+      process.stdout.write(markdown ? settingsAsMarkdown() : settingsAsText())
+    })
+  return program
+}
+
+async function main(): Promise<void> {
+  const asksForHelp = process.argv.some(argument => argument === '--help' || argument === '-h')
+  try {
+    await commandLine(asksForHelp ? await helpText() : '').parseAsync()
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // Commander has already printed what is wrong, or the help or version that was asked for.
+    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  }
+}
+
+main().catch(error => {
+  process.stderr.write(`ottla: ${error instanceof Error ? error.stack : error}\n`)
+  process.exit(exitCodes.software)
+})
