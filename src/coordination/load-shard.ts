@@ -1,0 +1,96 @@
+/**
+ * Brings a coordinator's state back from its log: every record from the log's start to its end, in
+ * order, a piece at a time so that the broker goes on serving meanwhile. Aborted transactional records
+ * are not filtered here: the state machine is told of every record's producer and of every marker.
+ */
+import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
+import { recordsOf } from '../../protocol-codecs/read-records.ts'
+import {
+  batchesIn,
+  batchIsControl,
+  batchIsTransactional,
+  batchLastOffset,
+  batchProducerId,
+} from '../../protocol-codecs/record-batch.ts'
+import type { PartitionLogs, PartitionRef } from '../storage/partition-log.ts'
+import type { ReplayedMarker, ReplayedRecord } from './state-machine.ts'
+
+export interface Replaying {
+  replay(record: ReplayedRecord): void
+  replayMarker(marker: ReplayedMarker): void
+}
+
+export interface LoadOptions {
+  /** Bytes read at a time. */
+  readonly bufferBytes: number
+  /** Lets everything else that waits in this process have its turn. */
+  readonly nextTurn: () => Promise<void>
+  readonly isCancelled: () => boolean
+}
+
+/** Gives the number of records read. */
+export async function loadShard(
+  logs: PartitionLogs,
+  partition: PartitionRef,
+  state: Replaying,
+  options: LoadOptions,
+): Promise<number> {
+  const start = logs.offsets(partition)
+  // What lies between the high watermark and the end may yet be lost or yet be kept: a state that
+  // leaves it out, or takes it in, could be wrong. Whoever asks again finds it settled.
+  if (start.highWatermark < start.logEndOffset) {
+    throw new ProtocolError('COORDINATOR_LOAD_IN_PROGRESS', 'the end of the log is not yet durable')
+  }
+  let recordCount = 0
+  let offset = start.logStartOffset
+  while (offset < start.logEndOffset) {
+    const item = { partition, offset, maxBytes: options.bufferBytes, isolation: 'read_uncommitted' } as const
+    const outcome = await logs.read([item], options.bufferBytes)
+    try {
+      const result = outcome.results[0]!
+      if (result.error === 'OFFSET_OUT_OF_RANGE' && result.logStartOffset > offset) {
+        offset = result.logStartOffset
+        continue
+      }
+      if (result.error !== 'NONE') throw new ProtocolError(result.error satisfies ErrorName)
+      const before = offset
+      for (const chunk of result.chunks) {
+        for (const at of batchesIn(chunk)) {
+          const nextOffset = batchLastOffset(chunk, at) + 1
+          // A read starts with the whole batch that holds its offset.
+          if (nextOffset <= offset) continue
+          recordCount += replayBatch(chunk, at, state)
+          offset = nextOffset
+        }
+      }
+      if (offset === before) {
+        throw new ProtocolError(
+          'KAFKA_STORAGE_ERROR',
+          `nothing to read at offset ${offset} of ${partition.topic}-${partition.index}`,
+        )
+      }
+    } finally {
+      outcome.release()
+    }
+    await options.nextTurn()
+    if (options.isCancelled()) throw new ProtocolError('COORDINATOR_NOT_AVAILABLE')
+  }
+  return recordCount
+}
+
+function replayBatch(chunk: Buffer, at: number, state: Replaying): number {
+  const isControl = batchIsControl(chunk, at)
+  const producerId = isControl || batchIsTransactional(chunk, at) ? batchProducerId(chunk, at) : -1
+  let count = 0
+  for (const record of recordsOf(chunk, at)) {
+    count++
+    if (!isControl) {
+      state.replay({ key: record.key, value: record.value, timestamp: record.timestamp, producerId })
+    } else if (record.key !== null && record.key.length >= 4) {
+      // A control record's key is int16 version, int16 type: 0 aborts, 1 commits, others are not of our concern.
+      const type = record.key.readInt16BE(2)
+      if (type === 0 || type === 1) state.replayMarker({ producerId, committed: type === 1 })
+    }
+  }
+  return count
+}

@@ -1,0 +1,216 @@
+/**
+ * Committed offsets: OffsetCommit, OffsetFetch, their end by age (KIP-211) or with their topic, and
+ * those that wait for a transaction to end.
+ */
+import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts'
+import { zeroUuid } from '../../protocol-codecs/schema.ts'
+import { type ClassicGroup, offsetsOfTopic } from './classic-group.ts'
+import {
+  checkMember,
+  type GroupEvent,
+  type OffsetCommitRequest,
+  reply,
+  type ShardContext,
+} from './group-events.ts'
+import type { CommittedOffset } from './group-records.ts'
+import { createGroup, forgetIfUnused, refreshSession } from './rebalance.ts'
+import { subscribedTopics } from './subscribed-topics.ts'
+
+type Of<T extends GroupEvent['type']> = Extract<GroupEvent, { type: T }>
+
+/** From this version on a client can tell that its group is unknown from other mishaps. */
+const firstVersionWithGroupNotFound = 9
+/** A string in a record of a version before the flexible ones. */
+const longestStringSize = 0x7fff
+
+export function commitOffsets(context: ShardContext, event: Of<'commit'>): void {
+  const { request, requestId } = event
+  const error = commitError(context, event)
+  const topics = request.topics.map(topic => ({
+    name: topic.name,
+    topicId: topic.topicId,
+    partitions: topic.partitions.map(partition => ({
+      partitionIndex: partition.partitionIndex,
+      errorCode: errorCodes[error === 'NONE' ? commitOffset(context, request, topic, partition) : error],
+    })),
+  }))
+  reply(context, requestId, { topics })
+}
+
+function commitError(context: ShardContext, { apiVersion, request }: Of<'commit'>): ErrorName {
+  const { generationIdOrMemberEpoch: generation, groupInstanceId, memberId } = request
+  const group = context.groups.get(request.groupId)
+  if (group === undefined) {
+    // Without a generation it comes from an administrator or from a consumer that assigns itself.
+    if (generation < 0) return 'NONE'
+    return apiVersion >= firstVersionWithGroupNotFound ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION'
+  }
+  if (generation < 0 && group.state === 'Empty') return 'NONE'
+  if (generation < 0 && memberId === '' && groupInstanceId === null) return 'UNKNOWN_MEMBER_ID'
+  const error = checkMember(group, memberId, groupInstanceId)
+  if (error !== 'NONE') return error
+  if (generation !== group.generation) return 'ILLEGAL_GENERATION'
+  if (group.state === 'CompletingRebalance') return 'REBALANCE_IN_PROGRESS'
+  refreshSession(context, group.members.get(memberId)!)
+  return 'NONE'
+}
+
+type CommitTopic = OffsetCommitRequest['topics'][number]
+
+function commitOffset(
+  context: ShardContext,
+  request: OffsetCommitRequest,
+  topic: CommitTopic,
+  partition: CommitTopic['partitions'][number],
+): ErrorName {
+  const { nowMs, records, settings } = context
+  const metadata = partition.committedMetadata ?? ''
+  const isTooLarge =
+    metadata.length > settings.maxOffsetMetadataSize || Buffer.byteLength(metadata) > longestStringSize
+  if (isTooLarge) return 'OFFSET_METADATA_TOO_LARGE'
+  const { groupId, retentionTimeMs } = request
+  const value: CommittedOffset = {
+    offset: partition.committedOffset,
+    leaderEpoch: partition.committedLeaderEpoch,
+    metadata,
+    commitTimestampMs: nowMs,
+    expireTimestampMs: retentionTimeMs === -1n ? -1 : nowMs + Number(retentionTimeMs),
+    topicId: topic.topicId,
+  }
+  const group = context.groups.get(groupId) ?? createGroup(context, groupId)
+  offsetsOfTopic(group.offsets, topic.name).set(partition.partitionIndex, value)
+  records.push({ type: 'offset', groupId, topic: topic.name, partition: partition.partitionIndex, value })
+  return 'NONE'
+}
+
+const noOffset = { committedOffset: -1n, committedLeaderEpoch: -1, metadata: '', errorCode: errorCodes.NONE }
+const unstableOffset = { ...noOffset, errorCode: errorCodes.UNSTABLE_OFFSET_COMMIT }
+
+/** Unknown groups and partitions are no error: nothing is committed there yet. */
+export function fetchOffsets(context: ShardContext, { request, requestId }: Of<'fetch'>): void {
+  const { groupId, requireStable } = request
+  const group = context.groups.get(groupId)
+  const answer = (topic: string, topicId: string, partition: number) => {
+    const partitionIndex = partition
+    if (requireStable && group !== undefined && hasPendingOffset(group, topic, partition)) {
+      return { partitionIndex, ...unstableOffset }
+    }
+    const committed = group?.offsets.get(topic)?.get(partition)
+    const isOfAnother =
+      committed !== undefined &&
+      topicId !== zeroUuid &&
+      committed.topicId !== zeroUuid &&
+      topicId !== committed.topicId
+    if (committed === undefined || isOfAnother) return { partitionIndex, ...noOffset }
+    const { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata } = committed
+    return { partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode: errorCodes.NONE }
+  }
+  const asked = request.topics ?? allTopics(group)
+  const topics = asked.map(({ name, topicId, partitionIndexes }) => ({
+    name,
+    topicId,
+    partitions: partitionIndexes.map(partition => answer(name, topicId, partition)),
+  }))
+  reply(context, requestId, { groupId, topics, errorCode: errorCodes.NONE })
+}
+
+function allTopics(group: ClassicGroup | undefined) {
+  return [...(group?.offsets ?? [])].map(([name, partitions]) => ({
+    name,
+    topicId: zeroUuid,
+    partitionIndexes: [...partitions.keys()],
+  }))
+}
+
+function hasPendingOffset(group: ClassicGroup, topic: string, partition: number): boolean {
+  for (const offsets of group.pendingOffsets.values()) if (offsets.get(topic)?.has(partition)) return true
+  return false
+}
+
+/** Takes an offset away, here and in the log. */
+export function removeOffset(
+  context: ShardContext,
+  group: ClassicGroup,
+  topic: string,
+  partition: number,
+): void {
+  deleteOffset(group, topic, partition)
+  context.records.push({ type: 'offset', groupId: group.groupId, topic, partition, value: null })
+}
+
+export function deleteOffset(group: ClassicGroup, topic: string, partition: number): void {
+  const partitions = group.offsets.get(topic)
+  partitions?.delete(partition)
+  if (partitions?.size === 0) group.offsets.delete(topic)
+  // A tombstone also ends what a transaction had in store for the partition.
+  for (const [producerId, offsets] of group.pendingOffsets) {
+    const pending = offsets.get(topic)
+    pending?.delete(partition)
+    if (pending?.size === 0) offsets.delete(topic)
+    if (offsets.size === 0) group.pendingOffsets.delete(producerId)
+  }
+}
+
+/** Takes every offset for which `isGone` holds away. */
+export function removeOffsetsWhere(
+  context: ShardContext,
+  group: ClassicGroup,
+  isGone: (topic: string, offset: CommittedOffset, partition: number) => boolean,
+): void {
+  for (const [topic, partitions] of [...group.offsets]) {
+    for (const [partition, offset] of [...partitions]) {
+      if (isGone(topic, offset, partition)) removeOffset(context, group, topic, partition)
+    }
+  }
+}
+
+/** Deletes a group that has nobody and nothing left. */
+export function removeGroup(context: ShardContext, group: ClassicGroup): void {
+  removeOffsetsWhere(context, group, () => true)
+  if (group.isPersisted) context.records.push({ type: 'group', groupId: group.groupId, value: null })
+  context.deadlines.cancel(group.joinDeadline)
+  context.deadlines.cancel(group.syncDeadline)
+  for (const patience of group.pendingMembers.values()) context.deadlines.cancel(patience)
+  context.groups.delete(group.groupId)
+}
+
+/**
+ * Removes what nobody has used for the retention time: offsets of an empty group from the moment that
+ * it became empty, of a group that assigns itself from each commit, of a living group from each commit
+ * to a topic that it is no longer subscribed to; then empty groups without offsets.
+ */
+export function expireOffsets(context: ShardContext): void {
+  const { nowMs, settings } = context
+  for (const group of [...context.groups.values()]) {
+    const subscribed = subscribedTopics(group)
+    const isSimple = group.protocolType === null
+    const isLiving = group.state === 'Stable' && subscribed !== undefined
+    if (isSimple || group.state === 'Empty' || isLiving) {
+      const emptySinceMs = !isSimple && group.state === 'Empty' ? group.stateTimestampMs : undefined
+      removeOffsetsWhere(context, group, (topic, offset, partition) => {
+        if (subscribed?.has(topic) || hasPendingOffset(group, topic, partition)) return false
+        if (offset.expireTimestampMs !== -1) return nowMs >= offset.expireTimestampMs
+        return nowMs - (emptySinceMs ?? offset.commitTimestampMs) >= settings.offsetsRetentionMs
+      })
+    }
+    const isOver =
+      group.state === 'Empty' &&
+      group.offsets.size === 0 &&
+      group.pendingOffsets.size === 0 &&
+      group.pendingMembers.size === 0
+    if (isOver) removeGroup(context, group)
+  }
+}
+
+/** Offsets end with their topic; one that was committed to an earlier topic of the same name is none of its own. */
+export function topicsDeleted(context: ShardContext, { topics }: Of<'topics-deleted'>): void {
+  for (const group of [...context.groups.values()]) {
+    for (const { id, name } of topics) {
+      for (const [partition, offset] of [...(group.offsets.get(name) ?? [])]) {
+        if (offset.topicId === id || offset.topicId === zeroUuid)
+          removeOffset(context, group, name, partition)
+      }
+    }
+    forgetIfUnused(context, group)
+  }
+}
