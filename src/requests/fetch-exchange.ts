@@ -57,6 +57,7 @@ export class FetchExchange {
   private verdicts: Map<FetchPartition, Verdict> | undefined = undefined
   private deadlineMs = -1
   private timeIsOver = false
+  private hasYielded = false
 
   constructor(terms: FetchTerms, services: Services, context: RequestContext) {
     this.terms = terms
@@ -89,6 +90,11 @@ export class FetchExchange {
 
   private look(): FetchAnswer | Promise<FetchAnswer> {
     const { partitions, session, maxBytes } = this.terms
+    if (session !== undefined && partitions === 'incremental' && this.wouldSayNothing(session)) {
+      // Watchers hear of an append at the end of the turn it was made in; this may be that turn.
+      this.hasYielded = true
+      return Promise.resolve().then(() => this.look())
+    }
     const ready = session?.takeReady()
     this.looked = partitions === 'incremental' ? ready! : partitions
     this.verdicts = undefined
@@ -106,6 +112,10 @@ export class FetchExchange {
     return outcome instanceof Promise
       ? outcome.then(read => this.decide(read, true))
       : this.decide(outcome, false)
+  }
+
+  private wouldSayNothing(session: FetchSession): boolean {
+    return !(session.hasReady || this.hasYielded) && (this.timeIsOver || this.terms.minBytes <= 0)
   }
 
   /** What keeps a partition from being read, if anything does. */

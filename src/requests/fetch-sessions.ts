@@ -159,6 +159,10 @@ export class FetchSession {
     }
   }
 
+  get hasReady(): boolean {
+    return this.ready.size > 0
+  }
+
   /** Those that may have something to say, which are now the caller's to look at or put back. */
   takeReady(): FetchPartition[] {
     this.arrivedBytes = 0

@@ -1,8 +1,11 @@
 /**
- * What a handler needs, for tests that call `handle` without a network: the on-disk engine in a folder
- * that the test provides, a clock that the test moves, and no groups. Appends are relaxed
+ * What a handler needs, for tests that call `handle` without a network: the on-disk engine in a temporary
+ * folder of its own, a clock that the test moves, and no groups. Appends are relaxed
  * (`write.caching`), so what was appended can be read at once.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { buildBatch, type RecordToBuild } from '../../protocol-codecs/build-batch.ts'
 import { codecFor } from '../../protocol-codecs/compile-codec.ts'
 import type { Infer, InferInput, Message } from '../../protocol-codecs/schema.ts'
@@ -38,7 +41,6 @@ export interface TestServices extends Services {
 }
 
 export interface TestServicesOptions {
-  readonly directory: string
   readonly settings?: Partial<BrokerSettings>
   readonly randomId?: () => number
   /** Puts something between the handlers and the logs. */
@@ -47,13 +49,14 @@ export interface TestServicesOptions {
 
 export const testNode = { clusterId: 'test-cluster', nodeId: 1, rack: null }
 
-export async function testServices(options: TestServicesOptions): Promise<TestServices> {
+export async function testServices(options: TestServicesOptions = {}): Promise<TestServices> {
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
   const settings = brokerSettings({ 'write.caching.default': true, ...options.settings })
   const clock = new ManualClock()
   const warnings: string[] = []
   const logger = warningsInto(warnings)
   const storage = await openLocalStorage({
-    directory: options.directory,
+    directory,
     nodeId: testNode.nodeId,
     clusterId: undefined,
     metadataVersion: 25,
@@ -85,9 +88,7 @@ export async function testServices(options: TestServicesOptions): Promise<TestSe
     logs,
     cluster,
     topics: topicAdministration({ catalog, cluster, settings, logger }),
-    get groups(): never {
-      throw new Error('these services have no groups')
-    },
+    groups: undefined as never,
     fetchSessions: new FetchSessions({
       maxSessionCount: settings['max.incremental.fetch.session.cache.slots'],
       clock,
@@ -98,7 +99,10 @@ export async function testServices(options: TestServicesOptions): Promise<TestSe
     supportedApis: supportedApis(handlers),
     advertisedAddress: () => ({ host: 'localhost', port: 9092 }),
     warnings,
-    close: () => storage.close(),
+    async close() {
+      await storage.close()
+      rmSync(directory, { recursive: true })
+    },
     async createTopic(name, partitionCount = 1) {
       await catalog.change({ type: 'create-topic', name, partitionCount, configs: {} })
     },
