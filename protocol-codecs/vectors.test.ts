@@ -28,7 +28,7 @@ const defaults = readDefaults()
 const withoutVectors: string[] = []
 
 const seen = new Set<string>()
-for (const file of ['java-requests', 'java-responses', 'java-structures']) {
+for (const file of ['java-requests', 'java-responses', 'java-structures', 'kafkajs', 'platformatic']) {
   const all = readVectors(`${file}.jsonl.gz`)
   const vectors = all.filter(vector => {
     const message = messages.get(vector.message)

@@ -8,6 +8,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { type EncodedMessage, encodeWithKafkajs } from './kafkajs-requests.ts'
+import { encodeWithPlatformatic } from './platformatic-requests.ts'
 
 /** The newest release, whose classes make nearly everything. */
 const currentKafka = '4.4.0'
@@ -19,7 +21,11 @@ const sources = join('scripts', 'vectors', 'java')
 const cache = join('.cache', 'vectors')
 const vectors = join('protocol-codecs', 'vectors')
 
-const parts: Record<string, () => void | Promise<void>> = { java: makeJava }
+const parts: Record<string, () => void | Promise<void>> = {
+  java: makeJava,
+  kafkajs: async () => describe('kafkajs', await encodeWithKafkajs()),
+  platformatic: () => describe('@platformatic/kafka', encodeWithPlatformatic()),
+}
 
 const wanted = process.argv.slice(2)
 for (const part of wanted) {
@@ -60,6 +66,29 @@ function makeJava(): void {
   const old = JSON.parse(readFileSync(join(legacy, 'defaults.json'), 'utf8')) as Tree
   const now = JSON.parse(readFileSync(join(current, 'defaults.json'), 'utf8')) as Tree
   writeGzip('java-defaults.json.gz', `${JSON.stringify(merge(old, now), null, 1)}\n`)
+}
+
+/** Has Kafka's classes say what messages of another encoder mean, and writes both down. */
+function describe(packageName: string, messages: EncodedMessage[]): void {
+  const name = packageName.replace(/^@|\/.*$/g, '')
+  const folder = join(cache, name)
+  mkdirSync(folder, { recursive: true })
+  const manifest = JSON.parse(readFileSync(join('node_modules', packageName, 'package.json'), 'utf8'))
+  const lines = messages.map(({ bytes, ...rest }) => {
+    return JSON.stringify({
+      ...rest,
+      base64: bytes.toString('base64'),
+      madeBy: `${packageName} ${manifest.version}`,
+    })
+  })
+  const [input, current, rest] = [join(folder, 'input'), join(folder, 'current'), join(folder, 'rest')]
+  const [legacy, unknown] = [join(folder, 'legacy'), join(folder, 'unknown')]
+  writeFileSync(input, lines.map(line => `${line}\n`).join(''))
+  compileJava(currentKafka, ['MessageVectors', 'DescribeVectors'])('DescribeVectors', input, current, rest)
+  compileJava(legacyKafka, ['MessageVectors', 'DescribeVectors'])('DescribeVectors', rest, legacy, unknown)
+  const notKnown = linesOf(unknown)
+  if (notKnown.length > 0) throw new Error(`no Kafka release reads ${notKnown[0]}`)
+  writeLines(`${name}.jsonl.gz`, [...linesOf(legacy), ...linesOf(current)])
 }
 
 type Tree = { [name: string]: Tree | unknown }

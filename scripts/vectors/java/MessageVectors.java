@@ -20,7 +20,6 @@ import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.node.TextNode;
 import java.io.File;
 import java.io.Writer;
 import java.lang.reflect.Field;
@@ -37,6 +36,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -159,7 +159,7 @@ public final class MessageVectors {
                     ObjectNode line = JSON.objectNode();
                     line.put("message", name).put("version", version).put("case", kind);
                     line.put("base64", Base64.getEncoder().encodeToString(bytes));
-                    line.set("json", portable(json, input));
+                    line.set("json", portable(json, read));
                     line.put("madeBy", madeBy);
                     if (kind.equals("unknown-tags")) line.put("unknownTags", true);
                     lines.add(MAPPER.writeValueAsString(line));
@@ -187,25 +187,35 @@ public final class MessageVectors {
     }
 
     /** The converter's JSON with integers of 64 bits as text, and with the record bytes, which it leaves out. */
-    private static JsonNode portable(JsonNode node, JsonNode input) {
+    static JsonNode portable(JsonNode node, Object value) throws ReflectiveOperationException {
         if (node.isLong()) return JSON.textNode(Long.toString(node.longValue()));
         if (node.isDouble() && !Double.isFinite(node.doubleValue())) return JSON.textNode(Double.toString(node.doubleValue()));
         if (node.isArray()) {
             ArrayNode array = JSON.arrayNode();
-            for (int i = 0; i < node.size(); i++) array.add(portable(node.get(i), input == null ? null : input.get(i)));
+            Iterator<?> elements = value instanceof Collection ? ((Collection<?>) value).iterator() : null;
+            for (JsonNode element : node) array.add(portable(element, elements == null ? null : elements.next()));
             return array;
         }
         if (!node.isObject()) return node;
         ObjectNode object = JSON.objectNode();
-        node.properties().forEach(member -> {
+        for (Map.Entry<String, JsonNode> member : node.properties()) {
             String name = member.getKey();
-            if (name.endsWith("SizeInBytes") && input != null && input.has(name.replace("SizeInBytes", ""))) {
-                name = name.replace("SizeInBytes", "");
-                object.set(name, input.get(name));
-            } else {
-                object.set(name, portable(member.getValue(), input == null ? null : input.get(name)));
+            String records = name.endsWith("SizeInBytes") ? name.substring(0, name.length() - "SizeInBytes".length()) : name;
+            Object inner = null;
+            for (Field field : fieldsOf(value.getClass())) {
+                if (!field.getName().equals(name) && !field.getName().equals(records)) continue;
+                field.setAccessible(true);
+                inner = field.get(value);
             }
-        });
+            if (inner != null && inner.getClass().getSimpleName().equals("MemoryRecords")) {
+                ByteBuffer buffer = (ByteBuffer) inner.getClass().getMethod("buffer").invoke(inner);
+                byte[] bytes = new byte[buffer.remaining()];
+                buffer.duplicate().get(bytes);
+                object.set(records, BinaryNode.valueOf(bytes));
+            } else {
+                object.set(name, portable(member.getValue(), inner));
+            }
+        }
         return object;
     }
 
