@@ -83,6 +83,24 @@ for (const file of ['java-requests', 'java-responses', 'java-structures', 'kafka
   })
 }
 
+t.test(
+  'records of internal topics and of the metadata log are framed by the record type that is described',
+  async t => {
+    const framed = readVectors('java-structures.jsonl.gz').filter(
+      vector => messages.has(vector.message) && vector.framed,
+    )
+    t.ok(framed.length > 0)
+    report(t, framed, (vector, message) => {
+      const writer = new WireWriter()
+      if (message.name.endsWith('Key')) writer.int16(message.apiKey!)
+      else if (message.name.endsWith('Value')) writer.int16(vector.version)
+      else for (const part of [1, message.apiKey!, vector.version]) writer.unsignedVarint(part)
+      const expected = Buffer.concat([writer.toBuffer(), vector.bytes])
+      return expected.equals(vector.framed!) ? undefined : bytesDifference(expected, vector.framed!)
+    })
+  },
+)
+
 t.test('every version of every message that is described has a vector', async t => {
   const missing: string[] = []
   for (const message of messages.values()) {

@@ -23,6 +23,8 @@ export interface Vector {
   readonly madeBy: string
   /** It holds tagged fields that nobody knows, which our encoder does not repeat. */
   readonly unknownTags?: true
+  /** The whole key or value of a log record that carries the message, where Kafka keeps it in a log. */
+  readonly framed?: Buffer
 }
 
 export const vectorFolder = 'protocol-codecs/vectors'
@@ -38,9 +40,11 @@ export function readJsonLines<T>(name: string): T[] {
 
 /** Vectors of whole messages (without frame or header) in a file of this folder. */
 export function readVectors(name: string): Vector[] {
-  return readJsonLines<Omit<Vector, 'bytes'> & { base64: string }>(name).map(({ base64, ...rest }) => ({
+  type Line = Omit<Vector, 'bytes' | 'framed'> & { base64: string; framed?: string }
+  return readJsonLines<Line>(name).map(({ base64, framed, ...rest }) => ({
     ...rest,
     bytes: Buffer.from(base64, 'base64'),
+    ...(framed === undefined ? {} : { framed: Buffer.from(framed, 'base64') }),
   }))
 }
 

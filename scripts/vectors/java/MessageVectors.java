@@ -47,8 +47,10 @@ import java.util.zip.CRC32;
 import java.util.zip.ZipFile;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.ApiMessageType;
+import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
+import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
 import org.apache.kafka.common.protocol.Readable;
 import org.apache.kafka.common.protocol.types.BoundField;
@@ -160,6 +162,8 @@ public final class MessageVectors {
                     line.put("message", name).put("version", version).put("case", kind);
                     line.put("base64", Base64.getEncoder().encodeToString(bytes));
                     line.set("json", portable(json, read));
+                    byte[] framed = framed(message, version);
+                    if (framed != null) line.put("framed", Base64.getEncoder().encodeToString(framed));
                     line.put("madeBy", madeBy);
                     if (kind.equals("unknown-tags")) line.put("unknownTags", true);
                     lines.add(MAPPER.writeValueAsString(line));
@@ -183,6 +187,28 @@ public final class MessageVectors {
         ByteBuffer buffer = ByteBuffer.allocate(message.size(cache, version));
         message.write(new ByteBufferAccessor(buffer), cache, version);
         if (buffer.hasRemaining()) throw new IllegalStateException("size() and write() disagree");
+        return buffer.array();
+    }
+
+    /**
+     * Key or value of the log record that carries the message in an internal topic or the metadata log, null for
+     * other messages. By reflection, because older releases have neither these methods nor the modules.
+     */
+    private static byte[] framed(Message message, short version) throws ReflectiveOperationException {
+        String name = message.getClass().getName();
+        if (name.contains(".coordinator.") && name.endsWith("Key")) {
+            return (byte[]) MessageUtil.class.getMethod("toCoordinatorTypePrefixedBytes", ApiMessage.class).invoke(null, message);
+        }
+        if (name.contains(".coordinator.")) return MessageUtil.toVersionPrefixedBytes(version, message);
+        if (!name.startsWith("org.apache.kafka.common.metadata.")) return null;
+        Class<?> versioned = Class.forName("org.apache.kafka.server.common.ApiMessageAndVersion");
+        Object record = versioned.getConstructor(ApiMessage.class, short.class).newInstance(message, version);
+        Object serde = Class.forName("org.apache.kafka.metadata.MetadataRecordSerde").getConstructor().newInstance();
+        ObjectSerializationCache cache = new ObjectSerializationCache();
+        int size = (Integer) serde.getClass().getMethod("recordSize", versioned, ObjectSerializationCache.class).invoke(serde, record, cache);
+        ByteBuffer buffer = ByteBuffer.allocate(size);
+        serde.getClass().getMethod("write", versioned, ObjectSerializationCache.class, org.apache.kafka.common.protocol.Writable.class)
+            .invoke(serde, record, cache, new ByteBufferAccessor(buffer));
         return buffer.array();
     }
 
