@@ -24,6 +24,7 @@ const defaultTimeLimitMs = 30_000
 const cleanUpLimitMs = 10_000
 const notesKept = 40
 const logLinesShown = 30
+const linesOfAnError = 40
 
 /** Sets names of one run apart from those of another against the same broker. */
 const runId = Date.now().toString(36)
@@ -131,7 +132,19 @@ function describeFailure(error: unknown, notes: string[], logTail: string): stri
     parts.push(`containing ${inner instanceof Error ? inner.stack : String(inner)}`)
   if (notes.length > 0) parts.push('notes of the test:', ...notes)
   parts.push("the end of the broker's log:", ...logTail.split('\n').slice(-logLinesShown))
-  return parts.join('\n')
+  return parts.map(part => shorten(part)).join('\n')
+}
+
+/** A comparison of long lists is printed whole by node:assert; the first lines tell enough. */
+function shorten(part: string): string {
+  const lines = part.split('\n').map(line => (line.length > 200 ? `${line.slice(0, 199)}…` : line))
+  if (lines.length <= linesOfAnError) return lines.join('\n')
+  const stack = lines.findIndex(line => /^\s+at /.test(line))
+  return [
+    ...lines.slice(0, linesOfAnError / 2),
+    '…',
+    ...lines.slice(Math.max(stack, lines.length - linesOfAnError / 2)),
+  ].join('\n')
 }
 
 function firstLine(error: unknown): string {

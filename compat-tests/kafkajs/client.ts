@@ -7,12 +7,14 @@ import kafkajs, {
   type Admin,
   type Consumer,
   type ConsumerConfig,
+  type FetchOffsetsPartition,
   type KafkaMessage,
   type Producer,
   type ProducerConfig,
+  type RetryOptions,
 } from 'kafkajs'
 import type { TestContext } from '../capability.ts'
-import { type Collector, collector } from '../wait-for.ts'
+import { type Collector, collector, eventually } from '../wait-for.ts'
 
 /** A consumed record with everything that a producer can have said about it. */
 export interface StoredRecord {
@@ -25,13 +27,16 @@ export interface StoredRecord {
   headers: Record<string, Buffer | string | (Buffer | string)[] | undefined>
 }
 
-export function kafkaClient(context: TestContext, clientId = 'compat'): kafkajs.Kafka {
+/** Gives up within a second or two: nothing but a restart keeps a broker longer. */
+const impatient: RetryOptions = { initialRetryTime: 50, maxRetryTime: 1_000, retries: 8 }
+
+export function kafkaClient(context: TestContext, retry = impatient): kafkajs.Kafka {
   return new kafkajs.Kafka({
-    clientId,
+    clientId: 'compat',
     brokers: [context.bootstrap],
     connectionTimeout: 5_000,
     requestTimeout: 20_000,
-    retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 8 },
+    retry,
     logLevel: kafkajs.logLevel.WARN,
     logCreator: () => entry => {
       const { message, error, groupId, memberId } = entry.log
@@ -41,8 +46,8 @@ export function kafkaClient(context: TestContext, clientId = 'compat'): kafkajs.
   })
 }
 
-export async function connectedAdmin(context: TestContext): Promise<Admin> {
-  const admin = kafkaClient(context).admin()
+export async function connectedAdmin(context: TestContext, retry?: RetryOptions): Promise<Admin> {
+  const admin = kafkaClient(context, retry).admin()
   context.cleanUp(() => admin.disconnect())
   await admin.connect()
   return admin
@@ -52,7 +57,7 @@ export async function connectedProducer(
   context: TestContext,
   config: ProducerConfig = {},
 ): Promise<Producer> {
-  const producer = kafkaClient(context).producer({
+  const producer = kafkaClient(context, config.retry).producer({
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     ...config,
   })
@@ -66,7 +71,7 @@ export async function connectedConsumer(
   context: TestContext,
   config: Partial<ConsumerConfig> = {},
 ): Promise<Consumer> {
-  const consumer = kafkaClient(context).consumer({
+  const consumer = kafkaClient(context, config.retry).consumer({
     groupId: context.uniqueName('group'),
     sessionTimeout: 10_000,
     heartbeatInterval: 500,
@@ -85,13 +90,31 @@ export async function createTopic(
   config: Record<string, string> = {},
 ): Promise<string> {
   const topic = context.uniqueName(label)
-  const admin = await connectedAdmin(context)
-  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-  assert.equal(
-    await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }] }),
-    true,
-  )
+  await createTopicNamed(context, topic, numPartitions, config)
   return topic
+}
+
+/** Creates a topic and waits until every partition of it answers; Kafka creates them after it has said so. */
+export async function createTopicNamed(
+  context: TestContext,
+  topic: string,
+  numPartitions = 1,
+  config: Record<string, string> = {},
+): Promise<void> {
+  const admin = await connectedAdmin(context, { retries: 0 })
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+  const created = await admin.createTopics({
+    // Left on, kafkajs gives up when its first look finds the topic not yet there.
+    waitForLeaders: false,
+    topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }],
+  })
+  assert.equal(created, true)
+  await eventually(
+    `${topic} to have ${numPartitions} partitions that answer`,
+    () => admin.fetchTopicOffsets(topic).catch((error: Error) => error.message),
+    offsets => Array.isArray(offsets) && offsets.length === numPartitions,
+  )
+  await admin.disconnect()
 }
 
 export function storedRecord(topic: string, partition: number, message: KafkaMessage): StoredRecord {
@@ -128,6 +151,35 @@ export async function readTopics(
     offsets.set(`${topic}/${partition}`, offset)
   }
   return records.items
+}
+
+/** The type of the protocol error behind a failure, which kafkajs wraps when it has tried often enough. */
+export async function protocolError(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => assert.fail('the request should have been refused'),
+    (error: kafkajs.KafkaJSProtocolError) => error,
+  )
+  return error.type ?? (error.cause as kafkajs.KafkaJSProtocolError | undefined)?.type ?? error.message
+}
+
+/** What a group has committed for a topic, by partition; asked again while a new coordinator gets ready. */
+export async function committedOffsets(
+  admin: Admin,
+  groupId: string,
+  topic: string,
+): Promise<FetchOffsetsPartition[]> {
+  const passing = ['NOT_COORDINATOR_FOR_GROUP', 'GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE']
+  const offsets = await eventually(
+    `the offsets of ${groupId}`,
+    () =>
+      admin.fetchOffsets({ groupId, topics: [topic] }).catch((error: kafkajs.KafkaJSProtocolError) => {
+        if (passing.includes(error.type)) return error.type
+        throw error
+      }),
+    found => typeof found !== 'string',
+  )
+  assert.ok(typeof offsets !== 'string')
+  return [...offsets[0]!.partitions].sort((one, other) => one.partition - other.partition)
 }
 
 /** `count` values of different lengths, each recognisable. */

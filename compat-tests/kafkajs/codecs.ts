@@ -14,7 +14,8 @@ interface Codec {
   decompress(buffer: Buffer): Promise<Buffer>
 }
 
-interface ZstdSimple {
+/** The streaming half of zstd-codec: its other half gives null for frames that do not say how long they become. */
+interface ZstdStreaming {
   compress(bytes: Uint8Array, level: number): Uint8Array
   decompress(bytes: Uint8Array): Uint8Array
 }
@@ -86,10 +87,10 @@ async function zstdCodec(require: NodeJS.Require): Promise<Codec> {
   const events = ['uncaughtException', 'unhandledRejection'] as const
   const before = events.map(event => process.listeners(event as 'uncaughtException'))
   const { ZstdCodec } = require('zstd-codec') as {
-    ZstdCodec: { run(use: (zstd: { Simple: new () => ZstdSimple }) => void): void }
+    ZstdCodec: { run(use: (zstd: { Streaming: new () => ZstdStreaming }) => void): void }
   }
-  const zstd = await new Promise<ZstdSimple>(resolve =>
-    ZstdCodec.run(binding => resolve(new binding.Simple())),
+  const zstd = await new Promise<ZstdStreaming>(resolve =>
+    ZstdCodec.run(binding => resolve(new binding.Streaming())),
   )
   // Its runtime appoints itself the judge of everybody's uncaught errors and ends the process; not here.
   for (const [index, event] of events.entries()) {

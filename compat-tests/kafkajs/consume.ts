@@ -9,6 +9,7 @@ import type { Capability, TestContext } from '../capability.ts'
 import { collector } from '../wait-for.ts'
 import {
   collectInto,
+  committedOffsets,
   connectedAdmin,
   connectedConsumer,
   connectedProducer,
@@ -38,9 +39,8 @@ async function filledTopic(
 }
 
 async function committedOffset(context: TestContext, groupId: string, topic: string): Promise<number> {
-  const admin = await connectedAdmin(context)
-  const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
-  return Number(offsets!.partitions.find(({ partition }) => partition === 0)?.offset ?? -1)
+  const [first] = await committedOffsets(await connectedAdmin(context), groupId, topic)
+  return Number(first!.offset)
 }
 
 async function readsFromBeginning(context: TestContext): Promise<void> {
@@ -182,8 +182,8 @@ async function commitsByHand(context: TestContext): Promise<void> {
   await first.disconnect()
 
   const admin = await connectedAdmin(context)
-  const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
-  const { offset, metadata } = offsets!.partitions[0]!
+  const [committed] = await committedOffsets(admin, groupId, topic)
+  const { offset, metadata } = committed!
   assert.deepEqual({ offset, metadata }, { offset: '22', metadata: 'halfway ✓' })
   const second = await connectedConsumer(context, { groupId })
   const rest = collector<StoredRecord>()

@@ -8,6 +8,7 @@ import type { Capability, TestContext } from '../capability.ts'
 import { collector } from '../wait-for.ts'
 import {
   collectInto,
+  committedOffsets,
   connectedAdmin,
   connectedConsumer,
   connectedProducer,
@@ -124,9 +125,9 @@ async function independentGroups(context: TestContext): Promise<void> {
   }
   const admin = await connectedAdmin(context)
   for (const groupId of groupIds) {
-    const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
+    const offsets = await committedOffsets(admin, groupId, topic)
     assert.deepEqual(
-      offsets!.partitions.map(({ offset }) => offset),
+      offsets.map(({ offset }) => offset),
       ['15', '15'],
     )
   }
