@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { errorName } from '../../protocol-codecs/error-codes.ts'
 import type { fetchRequest, fetchResponse } from '../../protocol-codecs/messages/fetch.ts'
 import { type Infer, type InferInput, zeroUuid } from '../../protocol-codecs/schema.ts'
+import { seededRandom } from '../../scripts/seeded-random.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
 import {
   call,
@@ -38,6 +39,8 @@ function topicsOf(positions: Positions): FetchRequest['topics'] {
 class SessionClient {
   sessionId = 0
   epoch = 0
+  /** The high watermark or error of every partition, put together from all answers. */
+  readonly believed = new Map<string, string>()
   private readonly services: TestServices
   private readonly version: number
 
@@ -70,6 +73,12 @@ class SessionClient {
     if (response.errorCode !== 0) return { error: errorName(response.errorCode) }
     this.sessionId = response.sessionId
     this.epoch = nextEpoch(this.epoch)
+    for (const topic of response.responses) {
+      for (const { partitionIndex, errorCode, highWatermark } of topic.partitions) {
+        const state = errorCode === 0 ? `up to ${highWatermark}` : errorName(errorCode)
+        this.believed.set(`${topic.topic}-${partitionIndex}`, state)
+      }
+    }
     return entriesOf(response)
   }
 }
@@ -202,6 +211,70 @@ t.test('no partition starves behind one that always has more', async t => {
     for (const [partition, found] of Object.entries(entries)) if (found === 'records') served.add(partition)
   }
   t.same([...served].sort(), ['orders-0', 'orders-1', 'orders-2'])
+})
+
+t.test('whatever happens, a session tells what a fetch without one would', async t => {
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+  t.comment(`SEED=${seed}`)
+  const random = seededRandom(seed)
+  const pick = (count: number) => random.between(0, count - 1)
+  const services = await broker(t)
+  const consumer = new SessionClient(services)
+  const topics = ['a', 'b', 'c']
+  const positions = new Map<string, number>()
+  const { believed } = consumer
+  const steps: Record<string, () => Promise<unknown> | unknown> = {
+    create: () => services.topics.ensureTopic(topics[pick(3)]!).catch(() => undefined),
+    async delete() {
+      if (pick(4) === 0) await services.topics.delete([{ name: topics[pick(3)]!, topicId: zeroUuid }])
+    },
+    append() {
+      const topic = services.catalog.current().topics.get(topics[pick(3)]!)
+      if (topic !== undefined) services.append(topic.name, pick(topic.partitions.length), 'v')
+    },
+  }
+  for (let round = 0; round < 300; round++) {
+    for (let i = pick(3); i >= 0; i--) await Object.values(steps)[pick(3)]!()
+    const changed: Positions = {}
+    for (let i = pick(3); i >= 0; i--) {
+      const topic = topics[pick(3)]!
+      const index = pick(2)
+      const offset = pick(6)
+      positions.set(`${topic}-${index}`, offset)
+      changed[topic] = { ...changed[topic], [index]: offset }
+    }
+    const forgottenTopicsData = []
+    if (round > 0 && pick(3) === 0) {
+      const topic = topics[pick(3)]!
+      forgottenTopicsData.push({ topic, partitions: [0] })
+      positions.delete(`${topic}-0`)
+      believed.delete(`${topic}-0`)
+    }
+    await new Promise(resolve => setImmediate(resolve))
+    const news = await consumer.fetch(changed, { forgottenTopicsData })
+    if (consumer.sessionId === 0) {
+      consumer.epoch = 0
+      believed.clear()
+      positions.clear()
+      continue
+    }
+
+    const all: Positions = {}
+    for (const [partition, offset] of positions) {
+      const [topic, index] = partition.split('-') as [string, string]
+      all[topic] = { ...all[topic], [index]: offset }
+    }
+    const sessionless = new SessionClient(services)
+    const truth = await sessionless.fetch(all, { sessionEpoch: -1 })
+    for (const [partition, state] of sessionless.believed) {
+      // Records come with every answer until they are consumed; a high watermark comes once.
+      const isHeldBack = truth[partition] === 'records' && news[partition] !== 'records'
+      if (isHeldBack) return t.fail(`round ${round}: records of ${partition} were held back`)
+      const told = believed.get(partition)
+      if (told !== state) return t.fail(`round ${round}: ${partition} is '${state}', told was '${told}'`)
+    }
+  }
+  t.equal(services.fetchSessions.partitionCount, consumer.sessionId === 0 ? 0 : positions.size)
 })
 
 t.test('session ids and epochs are checked', async t => {
