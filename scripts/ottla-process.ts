@@ -27,8 +27,8 @@ export interface OttlaOptions {
   onLine?: (line: string) => void
 }
 
-/** Where `npm run build` puts the command line. */
-export const ottlaMain = resolve('dist', 'cjs', 'src', 'main.js')
+/** Where `npm run build` puts the command line; OTTLA_MAIN names another build, to compare two of them. */
+export const ottlaMain = resolve(process.env.OTTLA_MAIN ?? 'dist/cjs/src/main.js')
 
 export async function startOttla(options: OttlaOptions = {}): Promise<RunningBroker> {
   const main = options.main ?? ottlaMain

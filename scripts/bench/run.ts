@@ -133,7 +133,9 @@ function progressEnds(): void {
   if (process.stdout.isTTY === true) process.stdout.write(`\r${''.padEnd(progressWidth)}\r`)
 }
 
-process.exitCode = await main().catch(error => {
-  console.error(error instanceof Error ? error.message : error)
+const exitCode = await main().catch(error => {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error)
   return 1
 })
+// A client that still knocks on the door of a broker that never came would keep the process alive.
+process.exit(exitCode)
