@@ -19,6 +19,7 @@ import type { FetchPartition } from './fetch-partition.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 import { type Answer, closeConnection, type RequestContext } from './handler.ts'
 import { leaderEpochProblem } from './leader-epoch.ts'
+import { protocolErrorOf } from './protocol-error.ts'
 import type { Services } from './services.ts'
 import { containsZstd } from './zstd-batches.ts'
 
@@ -125,7 +126,12 @@ export class FetchExchange {
     if (problem !== 'NONE') return { error: problem }
     const fetched = partition.lastFetchedEpoch
     if (fetched < 0) return undefined
-    const end = this.services.logs.epochEnd(partition.partition, fetched)
+    let end: { readonly epoch: number; readonly endOffset: number }
+    try {
+      end = this.services.logs.epochEnd(partition.partition, fetched)
+    } catch (error) {
+      return { error: protocolErrorOf(error).name }
+    }
     if (end.epoch < 0 || end.endOffset < 0) return { error: 'OFFSET_OUT_OF_RANGE' }
     if (end.epoch < fetched || end.endOffset < partition.offset) return { error: 'NONE', diverging: end }
     return undefined
@@ -187,12 +193,19 @@ export class FetchExchange {
   }
 
   private hasMoved(results: readonly ReadResult[]): boolean {
-    for (let i = 0; i < results.length; i++) {
-      const now = this.services.logs.offsets(this.readable[i]!.partition)
-      const then = results[i]!
-      if (now.highWatermark > then.highWatermark || now.lastStableOffset > then.lastStableOffset) return true
+    try {
+      for (let i = 0; i < results.length; i++) {
+        const now = this.services.logs.offsets(this.readable[i]!.partition)
+        const then = results[i]!
+        if (now.highWatermark > then.highWatermark || now.lastStableOffset > then.lastStableOffset)
+          return true
+      }
+      return false
+    } catch (error) {
+      // One of them is gone or offline; reading again will say so.
+      protocolErrorOf(error)
+      return true
     }
-    return false
   }
 
   /** Returns to the session what still has, or may have, something to say. */
@@ -306,14 +319,7 @@ export class FetchExchange {
     }
     if (verdict.diverging !== undefined) {
       const { epoch, endOffset } = verdict.diverging
-      const offsets = this.services.logs.offsets(partition.partition)
-      return {
-        ...entry,
-        highWatermark: BigInt(offsets.highWatermark),
-        lastStableOffset: BigInt(offsets.lastStableOffset),
-        logStartOffset: BigInt(offsets.logStartOffset),
-        divergingEpoch: { epoch, endOffset: BigInt(endOffset) },
-      }
+      return { ...entry, divergingEpoch: { epoch, endOffset: BigInt(endOffset) } }
     }
     const ofLeader = verdict.error === 'FENCED_LEADER_EPOCH' || verdict.error === 'NOT_LEADER_OR_FOLLOWER'
     if (!ofLeader || this.context.apiVersion < firstVersionWithLeader) return entry

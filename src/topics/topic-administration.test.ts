@@ -4,7 +4,10 @@ import type { createTopicsRequest } from '../../protocol-codecs/messages/create-
 import { type InferInput, zeroUuid } from '../../protocol-codecs/schema.ts'
 import { createTopics } from '../requests/create-topics.ts'
 import { deleteTopics } from '../requests/delete-topics.ts'
+import { brokerSettings } from '../settings/broker-settings.ts'
+import type { TopicCatalog } from '../storage/topic-catalog.ts'
 import { call, type TestServices, type TestServicesOptions, testServices } from '../testing/test-services.ts'
+import { topicAdministration } from './topic-administration.ts'
 import { collisionKey, topicNameProblem } from './topic-names.ts'
 
 type TopicRequest = InferInput<typeof createTopicsRequest>['topics'][number]
@@ -209,6 +212,26 @@ t.test('topics that are asked for come into being once', async t => {
   t.same(created, { both: 'NONE' })
   t.equal(ensured.name, 'both')
   await t.rejects(services.topics.ensureTopic('b a d'), { name: 'INVALID_TOPIC_EXCEPTION' })
+
+  // A catalogue that is never done.
+  const catalog: TopicCatalog = {
+    current: () => services.catalog.current(),
+    onChange: () => undefined,
+    change: () => new Promise(() => undefined),
+    allocateProducerIds: () => new Promise(() => undefined),
+  }
+  const many = topicAdministration({
+    ...services,
+    catalog,
+    settings: brokerSettings({ 'num.partitions': 4000 }),
+  })
+  const first = ['a', 'b', 'c'].map(name => many.ensureTopic(name))
+  await t.rejects(
+    many.ensureTopic('d'),
+    { name: 'POLICY_VIOLATION' },
+    'but not more than 10000 partitions at once',
+  )
+  t.equal(first.length, 3)
 
   const greedy = await broker(t, { settings: { 'default.replication.factor': 3 } })
   await t.rejects(greedy.topics.ensureTopic('wanted'), { name: 'INVALID_REPLICATION_FACTOR' })

@@ -212,6 +212,10 @@ class CatalogAdministration implements TopicAdministration {
     let creation = this.creations.get(name)
     if (creation === undefined) {
       const { partitionCount, configs } = specify()
+      // As many as one CreateTopics may create: a request for metadata must not create more.
+      if (this.creations.size * partitionCount >= maxPartitionsPerRequest) {
+        throw new ProtocolError('POLICY_VIOLATION', 'Too many topics are being created at once.')
+      }
       creation = this.addUnlessThere(name, partitionCount, configs).finally(() => this.creations.delete(name))
       this.creations.set(name, creation)
     }
