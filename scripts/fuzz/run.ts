@@ -23,7 +23,7 @@ const help = `usage: npm run fuzz -- [options]
   --seed N            repeats a run
   --broker HOST:PORT  sends the frames to this broker instead of decoding them here
   --pid N             the broker's process, whose memory is watched
-  --connections N     connections at a time to the broker (4)
+  --connections N     connections at a time to the broker (8)
   --only KEYS         API keys, separated by commas
   --without KEYS      API keys to leave out, such as those that fill a broker with topics (19,37)
   --json FILE         the counts, and the frames that did something wrong`
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       broker: { type: 'string' },
       pid: { type: 'string' },
-      connections: { type: 'string', default: '4' },
+      connections: { type: 'string', default: '8' },
       only: { type: 'string' },
       without: { type: 'string' },
       json: { type: 'string' },
