@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { buildBatch } from '../protocol-codecs/build-batch.ts'
+import { decodeMessage } from '../protocol-codecs/compile-codec.ts'
+import { errorName } from '../protocol-codecs/error-codes.ts'
+import { apiVersionsRequest, apiVersionsResponse } from '../protocol-codecs/messages/api-versions.ts'
+import { produceRequest } from '../protocol-codecs/messages/produce.ts'
+import { type Broker, startBroker } from './broker.ts'
+import { apiVersions } from './requests/api-versions.ts'
+import { createTopics } from './requests/create-topics.ts'
+import { fetch } from './requests/fetch.ts'
+import { handlers } from './requests/handlers.ts'
+import { listOffsets } from './requests/list-offsets.ts'
+import { metadata } from './requests/metadata.ts'
+import { produce } from './requests/produce.ts'
+import { type BrokerSettings, brokerSettings } from './settings/broker-settings.ts'
+import { encodeRequest, RawClient } from './testing/raw-client.ts'
+
+async function running(t: Test, changes: Partial<BrokerSettings> = {}): Promise<Broker> {
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
+  const settings = brokerSettings({
+    listeners: ['PLAINTEXT://127.0.0.1:0'],
+    'log.dirs': [directory],
+    ...changes,
+  })
+  const broker = await startBroker(settings)
+  t.teardown(async () => {
+    await broker.stop()
+    rmSync(directory, { recursive: true })
+  })
+  return broker
+}
+
+async function connected(t: Test, broker: Broker): Promise<RawClient> {
+  const client = await RawClient.connect({ host: '127.0.0.1', port: broker.listeners[0]!.port })
+  t.teardown(() => client.close())
+  return client
+}
+
+function produceOf(topic: string, value: string, acks = -1) {
+  const records = buildBatch({ records: [{ value: Buffer.from(value) }], timestamp: Date.now() })
+  return {
+    transactionalId: null,
+    acks,
+    timeoutMs: 1000,
+    topicData: [{ name: topic, partitionData: [{ index: 0, records }] }],
+  }
+}
+
+function fetchOf(topic: string, offset: number, maxWaitMs: number) {
+  return {
+    maxWaitMs,
+    minBytes: 1,
+    sessionEpoch: -1,
+    topics: [
+      { topic, partitions: [{ partition: 0, fetchOffset: BigInt(offset), partitionMaxBytes: 1_000_000 }] },
+    ],
+    forgottenTopicsData: [],
+  }
+}
+
+t.test('a client that speaks the protocol', async t => {
+  const broker = await running(t)
+  const client = await connected(t, broker)
+
+  await t.test('asks for versions first, in a version from the future if it likes', async t => {
+    const request = encodeRequest(
+      apiVersionsRequest,
+      5,
+      { clientSoftwareName: 'x', clientSoftwareVersion: '1' },
+      77,
+    )
+    request.writeInt16BE(99, 2)
+    const answer = await client.sendBytes(request)
+    t.equal(answer.readInt32BE(0), 77)
+    const { errorCode, apiKeys } = decodeMessage(apiVersionsResponse, 0, answer.subarray(4))
+    t.equal(errorName(errorCode), 'UNSUPPORTED_VERSION')
+    t.same(apiKeys, [{ apiKey: 18, minVersion: 0, maxVersion: 5 }])
+  })
+
+  await t.test('is served every version that is advertised to it', async t => {
+    const advertised = await client.send(apiVersions, 0, {})
+    t.equal(advertised.apiKeys.length, handlers.length)
+    for (let version = 0; version <= 5; version++) {
+      const names = version < 3 ? {} : { clientSoftwareName: 'raw', clientSoftwareVersion: '1' }
+      const { errorCode, apiKeys } = await client.send(apiVersions, version, names)
+      t.equal(errorCode, 0)
+      t.same(apiKeys, advertised.apiKeys)
+    }
+    // Produce 0-2 are advertised for old librdkafka, and refused, as by Kafka 4 (KAFKA-18659).
+    t.match(
+      advertised.apiKeys.find(({ apiKey }) => apiKey === 0),
+      { minVersion: 0 },
+    )
+  })
+
+  await t.test('finds the broker where it has reached it', async t => {
+    const { brokers } = await client.send(metadata, 9, { topics: [] })
+    t.match(brokers, [{ host: '127.0.0.1', port: broker.listeners[0]!.port }])
+  })
+
+  await t.test('gets answers in the order of its requests, and effects in that order', async t => {
+    await client.send(metadata, 4, { topics: [{ name: 'orders' }], allowAutoTopicCreation: true })
+    const order: string[] = []
+    const note = (name: string) => () => order.push(name)
+    const waiting = client.send(fetch, 11, fetchOf('orders', 0, 100))
+    const named = client.send(metadata, 9, { topics: null })
+    const first = client.send(produce, 7, produceOf('orders', 'a'))
+    const second = client.send(produce, 7, produceOf('orders', 'b'))
+    const latest = client.send(listOffsets, 1, {
+      replicaId: -1,
+      topics: [{ name: 'orders', partitions: [{ partitionIndex: 0, timestamp: -1n }] }],
+    })
+    const fetched = client.send(fetch, 11, fetchOf('orders', 0, 0))
+    void waiting.then(note('fetch'))
+    void named.then(note('metadata'))
+    await Promise.all([waiting, named, first, second, latest, fetched])
+    t.same(order, ['fetch', 'metadata'])
+    t.equal(
+      (await waiting).responses[0]!.partitions[0]!.records!.length,
+      0,
+      'nothing overtakes what came before',
+    )
+    t.equal((await first).responses[0]!.partitionResponses[0]!.baseOffset, 0n)
+    t.equal((await second).responses[0]!.partitionResponses[0]!.baseOffset, 1n)
+    t.equal((await latest).topics[0]!.partitions[0]!.offset, 2n)
+    t.equal((await fetched).responses[0]!.partitions[0]!.highWatermark, 2n)
+  })
+
+  await t.test('is not answered when it asks for no acknowledgement', async t => {
+    client.sendUnanswered(produceRequest, 7, produceOf('orders', 'quiet', 0))
+    const { responses } = await client.send(fetch, 11, fetchOf('orders', 2, 1000))
+    t.equal(responses[0]!.partitions[0]!.highWatermark, 3n)
+  })
+
+  await t.test('wakes another one that waits', async t => {
+    const other = await connected(t, broker)
+    const waiting = other.send(fetch, 11, fetchOf('orders', 3, 10_000))
+    await client.send(produce, 7, produceOf('orders', 'wake up'))
+    const { records } = (await waiting).responses[0]!.partitions[0]!
+    t.ok(records!.includes('wake up'))
+  })
+})
+
+t.test('a connection is closed without an answer', async t => {
+  const broker = await running(t)
+  const closes = async (t: Test, write: (client: RawClient) => unknown) => {
+    const client = await connected(t, broker)
+    write(client)
+    await client.closed
+    t.pass('closed')
+  }
+  const frame = (apiKey: number, version: number) => {
+    const bytes = Buffer.alloc(20)
+    bytes.writeInt16BE(apiKey, 0)
+    bytes.writeInt16BE(version, 2)
+    return bytes
+  }
+  const int32 = (value: number) => {
+    const bytes = Buffer.alloc(4)
+    bytes.writeInt32BE(value)
+    return bytes
+  }
+  const ignore = (promise: Promise<unknown>) => promise.catch(() => undefined)
+
+  await t.test('when its frame is too large', t => closes(t, client => client.writeRaw(int32(104_857_601))))
+  await t.test('when its frame has a negative size', t => closes(t, client => client.writeRaw(int32(-1))))
+  await t.test('when it asks for an unknown API', t =>
+    closes(t, client => ignore(client.sendBytes(frame(999, 0)))),
+  )
+  await t.test('when it asks for one that was removed', t =>
+    closes(t, client => ignore(client.sendBytes(frame(4, 0)))),
+  )
+  await t.test('when it asks for a version that is not served', t =>
+    closes(t, client => ignore(client.sendBytes(frame(1, 3)))),
+  )
+  const whole = encodeRequest(createTopics.request, 4, { topics: [], timeoutMs: 1 }, 1)
+  await t.test('when its request cannot be read', t =>
+    closes(t, client => ignore(client.sendBytes(whole.subarray(0, -1)))),
+  )
+  await t.test('when it wanted no answer and there is an error', t =>
+    closes(t, client => client.sendUnanswered(produceRequest, 7, produceOf('no such topic', 'x', 0))),
+  )
+})
+
+t.test('what was acknowledged is there after a restart', async t => {
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const settings = brokerSettings({ listeners: ['PLAINTEXT://127.0.0.1:0'], 'log.dirs': [directory] })
+  let topicId = ''
+  for (const round of [0, 1]) {
+    const broker = await startBroker(settings)
+    const client = await RawClient.connect({ port: broker.listeners[0]!.port })
+    const { topics, clusterId } = await client.send(metadata, 10, {
+      topics: [{ name: 'orders' }],
+      allowAutoTopicCreation: true,
+    })
+    t.equal(clusterId, broker.clusterId)
+    if (round === 1) t.equal(topics[0]!.topicId, topicId, 'the topic keeps its id')
+    topicId = topics[0]!.topicId
+    const { responses } = await client.send(produce, 7, produceOf('orders', `round ${round}`))
+    t.equal(responses[0]!.partitionResponses[0]!.baseOffset, BigInt(round))
+    await client.close()
+    await broker.stop()
+  }
+})
