@@ -11,6 +11,12 @@ export class EncodeError extends Error {
   override readonly name = 'EncodeError'
 }
 
+/** A place in the gather list: a chunk, or the slab behind the last chunk, and an offset in it. */
+export interface ReservedInt32 {
+  readonly chunk: number
+  readonly offset: number
+}
+
 /** Below this, copying records into the slab is cheaper than one more entry in the gather list. */
 const inlineRecordsSize = 1024
 
@@ -72,13 +78,35 @@ export class WireWriter {
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
   }
 
-  /** Leaves room for an int32 and gives a function that fills it in. */
-  reserveInt32(): (value: number) => void {
-    this.cut()
-    const at = this.reserve(4)
-    const slab = this.slab
-    this.cut()
-    return value => slab.writeInt32BE(value, at)
+  /** Takes back everything written after the first `size` bytes since the last drain. */
+  truncate(size: number): void {
+    if (size >= this.doneSize) {
+      this.position = this.start + size - this.doneSize
+      return
+    }
+    while (this.doneSize > size) {
+      const chunk = this.done.pop()!
+      this.doneSize -= chunk.length
+      if (this.doneSize >= size) continue
+      this.done.push(chunk.subarray(0, size - this.doneSize))
+      this.doneSize = size
+    }
+    this.position = this.start
+  }
+
+  /** Leaves room for an int32; `fillInt32` puts it there, with what this gives. */
+  reserveInt32(): ReservedInt32 {
+    const reserved = { chunk: this.done.length, offset: this.position - this.start }
+    this.reserve(4)
+    return reserved
+  }
+
+  /** Fills in what `reserveInt32` left room for, before the next drain. */
+  fillInt32(reserved: ReservedInt32, value: number): void {
+    // Whatever was cut off since then began where the slab's unfinished part began.
+    const chunk = this.done[reserved.chunk]
+    if (chunk === undefined) this.slab.writeInt32BE(value, this.start + reserved.offset)
+    else chunk.writeInt32BE(value, reserved.offset)
   }
 
   bool(value: boolean): void {

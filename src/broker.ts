@@ -7,8 +7,11 @@ import { resolve } from 'node:path'
 import { prepareCompression } from '../protocol-codecs/compression/compression.ts'
 import { prepareCrc32c } from '../protocol-codecs/crc32c.ts'
 import { singleNode } from './cluster/single-node.ts'
-import { groupCoordinator } from './groups/group-coordinator.ts'
-import { ConnectionBudget, type Listener, listen } from './network/listener.ts'
+import { createGroupCoordinator } from './groups/group-coordinator.ts'
+import { groupSettings } from './groups/group-settings.ts'
+import { ConnectionBudget } from './network/connection-budget.ts'
+import { type Listener, listen } from './network/listener.ts'
+import { RequestMemory } from './network/request-memory.ts'
 import { bufferPool } from './platform/buffer-pool.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { systemDisk } from './platform/disk.ts'
@@ -82,7 +85,15 @@ export async function startBroker(settings: BrokerSettings, options: BrokerOptio
   const cluster = singleNode({ clusterId, nodeId, rack: settings['broker.rack'] })
   const { catalog, logs } = storage
   const topics = topicAdministration({ catalog, settings, cluster, logger })
-  const groups = groupCoordinator({ catalog, logs, cluster, topics, settings, clock, logger })
+  const groups = createGroupCoordinator({
+    settings: groupSettings(settings),
+    catalog,
+    logs,
+    cluster,
+    topics,
+    clock,
+    logger,
+  })
   const addresses = resolveListeners(settings)
   const services: Services = {
     settings,
@@ -119,17 +130,19 @@ export async function startBroker(settings: BrokerSettings, options: BrokerOptio
     maxInFlight,
     maxQueuedBytes,
     maxIdleMs: settings['connections.max.idle.ms'],
+    maxBacklogCount: settings['socket.listen.backlog.size'],
   }
+  const memory = new RequestMemory(settings['queued.max.request.bytes'])
   const listeners: Listener[] = []
   const closeAll = async (): Promise<void> => {
     for (const listener of listeners) listener.stopAccepting()
-    groups.stop()
+    await groups.stop()
     await Promise.all(listeners.map(listener => listener.close(stopTimeoutMs)))
     await storage.close()
   }
   try {
     for (const address of addresses) {
-      listeners.push(await listen(address, dispatcher, limits, { clock, logger, pool, budget }))
+      listeners.push(await listen(address, dispatcher, limits, { clock, logger, pool, memory, budget }))
     }
   } catch (error) {
     await closeAll()

@@ -88,9 +88,9 @@ export class Dispatcher implements RequestProcessor {
   ): Outcome | Promise<Outcome> {
     try {
       const answer = handler.handle(request, this.services, context)
-      if (!(answer instanceof Promise)) return outcomeOf(handler, answer, correlationId, context)
+      if (!(answer instanceof Promise)) return this.answered(handler, request, correlationId, context, answer)
       return answer.then(
-        value => outcomeOf(handler, value, correlationId, context),
+        value => this.answered(handler, request, correlationId, context, value),
         error => this.refused(handler, request, correlationId, context, error),
       )
     } catch (error) {
@@ -106,7 +106,36 @@ export class Dispatcher implements RequestProcessor {
     error: unknown,
   ): Outcome {
     const { name, message } = this.errorOf(handler, context, error)
-    return outcomeOf(handler, handler.refuse(request, name, message), correlationId, context)
+    return this.answered(handler, request, correlationId, context, handler.refuse(request, name, message))
+  }
+
+  private answered(
+    handler: AnyHandler,
+    request: never,
+    correlationId: number,
+    context: Context,
+    answer: unknown,
+  ): Outcome {
+    if (answer === closeConnection) return { ...closes, sent: context.sent }
+    if (answer === noResponse) return context.sent.length === 0 ? silent : { ...silent, sent: context.sent }
+    return {
+      write: writer => {
+        const before = writer.size
+        try {
+          writeResponse(writer, handler.response, context.apiVersion, correlationId, answer)
+        } catch (error) {
+          // An answer that its version cannot express, say; the client still gets one. If that cannot be
+          // written either, the connection closes.
+          writer.truncate(before)
+          const { name, message } = this.errorOf(handler, context, error)
+          const refusal = handler.refuse(request, name, message)
+          if (typeof refusal === 'symbol') throw error
+          writeResponse(writer, handler.response, context.apiVersion, correlationId, refusal)
+        }
+      },
+      closes: false,
+      sent: context.sent,
+    }
   }
 
   private errorOf(
@@ -133,16 +162,6 @@ export class Dispatcher implements RequestProcessor {
   }
 }
 
-function outcomeOf(handler: AnyHandler, answer: unknown, correlationId: number, context: Context): Outcome {
-  if (answer === closeConnection) return { ...closes, sent: context.sent }
-  if (answer === noResponse) return context.sent.length === 0 ? silent : { ...silent, sent: context.sent }
-  return {
-    write: writer => writeResponse(writer, handler.response, context.apiVersion, correlationId, answer),
-    closes: false,
-    sent: context.sent,
-  }
-}
-
 function writeResponse(
   writer: WireWriter,
   message: AnyHandler['response'],
@@ -151,13 +170,13 @@ function writeResponse(
   value: unknown,
 ): void {
   const before = writer.size
-  const setSize = writer.reserveInt32()
+  const size = writer.reserveInt32()
   writer.int32(correlationId)
   const codec = codecFor(message, version)
   // ApiVersions answers before the client knows what the broker understands (KIP-511).
   if (codec.flexible && message.apiKey !== apiVersionsRequest.apiKey) writer.unsignedVarint(0)
   codec.encode(writer, value as never)
-  setSize(writer.size - before - 4)
+  writer.fillInt32(size, writer.size - before - 4)
 }
 
 class Context implements RequestContext {

@@ -9,10 +9,7 @@ import { produceRequest, produceResponse } from '../../protocol-codecs/messages/
 import { applyTopicSettings } from '../../protocol-codecs/rebuild-batch.ts'
 import { RecordError } from '../../protocol-codecs/record-error.ts'
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
-import {
-  type RefusedBatch,
-  validateProducedBatch,
-} from '../../protocol-codecs/validate-batch.ts'
+import { type RefusedBatch, validateProducedBatch } from '../../protocol-codecs/validate-batch.ts'
 import type { AppendItem, AppendResult } from '../storage/partition-log.ts'
 import type { CatalogTopic } from '../storage/topic-catalog.ts'
 import { type Answer, closeConnection, handler, noResponse, type RequestContext } from './handler.ts'
