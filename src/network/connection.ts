@@ -4,14 +4,21 @@
  * their disk; a sequential one waits until everything before it was answered.
  *
  * Everything is bounded: requests in flight, bytes that wait to be sent (a client that does not read is not
- * read from either), and bytes received ahead (one read; then the socket is paused). All responses that
- * are ready at the end of a turn leave in one write.
+ * read from either), bytes received ahead (one read; then the socket is paused), and together with all other
+ * connections the bytes of requests that did not come in one piece. All responses that are ready at the end
+ * of a turn leave in one write.
+ *
+ * A connection ends in two steps. Closing: nothing more is received, started or answered; what was answered
+ * is sent, for a while. Gone: the socket is closed, and only now is memory given back that the operating
+ * system may still have been reading from.
  */
 import type { Socket } from 'node:net'
 import { WireWriter } from '../../protocol-codecs/wire-writer.ts'
 import type { BufferPool } from '../platform/buffer-pool.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { FrameBuffer } from './frame-buffer.ts'
+import type { RequestMemory, RequestMemoryShare } from './request-memory.ts'
 
 /** How a request ended. */
 export interface Outcome {
@@ -34,7 +41,7 @@ export interface RequestProcessor {
 export interface ConnectionLimits {
   readonly maxFrameSize: number
   readonly maxInFlight: number
-  /** Above this many unsent bytes no further request is started. */
+  /** From this many unsent bytes on no further request is started. */
   readonly maxQueuedBytes: number
 }
 
@@ -46,32 +53,52 @@ export interface ConnectionFacts {
   readonly localPort: number
 }
 
+export interface ConnectionTools {
+  readonly pool: BufferPool
+  readonly memory: RequestMemory
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
 interface InFlight {
   outcome: Outcome | undefined
-  isPipelined: boolean
+  readonly isPipelined: boolean
 }
 
 const frameHeaderSize = 4
+const nobody: readonly (() => void)[] = []
+/** How long a client may take to read the last answers before its connection is cut. */
+const lastSendTimeoutMs = 5000
 
 export class Connection {
   readonly facts: ConnectionFacts
-  lastActiveMs: number
+  private lastActiveMs: number
   private readonly socket: Socket
   private readonly processor: RequestProcessor
   private readonly limits: ConnectionLimits
   private readonly logger: Logger
-  private readonly now: () => number
+  private readonly clock: Clock
   private readonly frames: FrameBuffer
+  private readonly memory: RequestMemoryShare
   private readonly writer = new WireWriter(4096)
   private readonly inFlight: InFlight[] = []
   private readonly closeListeners = new Set<() => void>()
+  /** To be called when what is in the writer has been sent. */
   private sendListeners: (() => void)[] = []
+  /** The same for what the socket has not sent yet, by write. */
+  private readonly unsentListeners = new Set<readonly (() => void)[]>()
   /** Bytes received but not started, because an earlier request must be answered first. */
   private backlog: { buffer: Buffer; position: number } | undefined
+  /** Bytes that the socket has not sent yet. */
   private queuedBytes = 0
   private isFlushScheduled = false
-  private isClosed = false
-  private drained: (() => void) | undefined
+  /** The socket was told to receive no more, until there is room. */
+  private isPaused = false
+  /** Starts nothing more: it is being stopped, or a request in flight ends it. */
+  private isFinishing = false
+  /** Closes as soon as everything that was started is answered. */
+  private isStopping = false
+  private isClosing = false
   /** The memory that `receiveTarget` gave last, if it was a frame's own. */
   private target: Buffer | undefined
 
@@ -80,22 +107,24 @@ export class Connection {
     facts: ConnectionFacts,
     processor: RequestProcessor,
     limits: ConnectionLimits,
-    tools: { pool: BufferPool; logger: Logger; now: () => number },
+    tools: ConnectionTools,
   ) {
     this.socket = socket
     this.facts = facts
     this.processor = processor
     this.limits = limits
     this.logger = tools.logger
-    this.now = tools.now
-    this.lastActiveMs = tools.now()
+    this.clock = tools.clock
+    this.lastActiveMs = tools.clock.now()
     this.frames = new FrameBuffer(tools.pool, limits.maxFrameSize)
+    this.memory = tools.memory.share(() => this.receiveAgain())
+    socket.on('error', error =>
+      this.logger.debug({ client: facts.clientHost, err: error }, 'connection failed'),
+    )
+    socket.once('close', () => this.gone())
   }
 
-  get isIdle(): boolean {
-    return this.inFlight.length === 0 && this.queuedBytes === 0
-  }
-
+  /** Calls back when the connection closes or the broker stops; gives a function that takes this back. */
   onClose(callback: () => void): () => void {
     this.closeListeners.add(callback)
     return () => this.closeListeners.delete(callback)
@@ -109,12 +138,13 @@ export class Connection {
 
   /** Takes bytes that were received into `receiveTarget()` or elsewhere. False: receive no more until resumed. */
   received(buffer: Buffer, size: number): boolean {
-    if (this.isClosed) return false
-    this.lastActiveMs = this.now()
+    if (this.isClosing || this.isFinishing) return false
+    this.lastActiveMs = this.clock.now()
     if (buffer === this.target) this.continueFrame(size)
     else this.takeForeign(buffer, size)
     this.flush()
-    return !this.isClosed && this.backlog === undefined
+    this.isPaused = !this.mayReceive()
+    return !this.isPaused
   }
 
   /** Takes bytes from memory that is valid for this call only. */
@@ -125,7 +155,7 @@ export class Connection {
       buffer.copy(target, 0, position, position + count)
       position += count
       this.continueFrame(count)
-      if (this.isClosed) return
+      if (this.isClosing) return
       if (this.backlog !== undefined) {
         const rest = buffer.subarray(position, size)
         if (rest.length > 0) this.keepBacklog(Buffer.concat([this.backlog.buffer, rest]), 0)
@@ -173,18 +203,18 @@ export class Connection {
         return
       }
       this.startRequest(buffer, start, start + size)
-      if (this.isClosed) return
+      if (this.isClosing) return
       position = start + size
     }
-    if (position === end) return
     // The pooled frame, if the bytes lie in it, is complete: only its successor's beginning can be left.
     const rest = owned ? Buffer.from(buffer.subarray(position, end)) : buffer.subarray(position, end)
     this.frames.releaseFrame()
-    if (this.frames.begin(rest) === 'bad size') this.refuseFrame()
+    if (rest.length > 0 && this.frames.begin(rest) === 'bad size') this.refuseFrame()
   }
 
   private mayStart(frame: Buffer, start: number, end: number): boolean {
-    if (this.queuedBytes > this.limits.maxQueuedBytes) return false
+    if (this.isFinishing) return false
+    if (this.queuedBytes + this.writer.size >= this.limits.maxQueuedBytes) return false
     const count = this.inFlight.length
     if (count === 0) return true
     if (count >= this.limits.maxInFlight) return false
@@ -192,21 +222,38 @@ export class Connection {
   }
 
   private startRequest(frame: Buffer, start: number, end: number): void {
-    const outcome = this.processor.start(this, frame, start, end)
+    let outcome: Outcome | Promise<Outcome>
+    try {
+      outcome = this.processor.start(this, frame, start, end)
+    } catch (error) {
+      this.fail(error)
+      return
+    }
     if (!(outcome instanceof Promise)) {
+      if (outcome.closes) this.isFinishing = true
       if (this.inFlight.length === 0) this.finish(outcome)
       else this.inFlight.push({ outcome, isPipelined: true })
       return
     }
-    const entry: InFlight = {
-      outcome: undefined,
-      isPipelined: this.processor.isPipelined(frame, start, end),
-    }
+    const isPipelined = this.processor.isPipelined(frame, start, end)
+    const entry: InFlight = { outcome: undefined, isPipelined }
     this.inFlight.push(entry)
-    void outcome.then(result => {
-      entry.outcome = result
-      this.finishInOrder()
-    })
+    outcome.then(
+      result => {
+        entry.outcome = result
+        this.finishInOrder()
+      },
+      error => this.fail(error),
+    )
+  }
+
+  /** For what must not happen: a request that ends in an exception has no answer, and its successors cannot have one. */
+  private fail(error: unknown): void {
+    this.logger.error(
+      { client: this.facts.clientHost, err: error },
+      'a request failed; closing the connection',
+    )
+    this.close()
   }
 
   private finishInOrder(): void {
@@ -215,45 +262,55 @@ export class Connection {
   }
 
   private finish(outcome: Outcome): void {
-    if (this.isClosed) {
+    if (this.isClosing) {
       for (const listener of outcome.sent) listener()
       return
     }
-    this.sendListeners.push(...outcome.sent)
-    outcome.write?.(this.writer)
-    if (!outcome.closes) return
-    this.flush()
-    this.close()
+    if (outcome.sent.length > 0) this.sendListeners.push(...outcome.sent)
+    if (outcome.write !== undefined) {
+      const before = this.writer.size
+      try {
+        outcome.write(this.writer)
+      } catch (error) {
+        this.writer.truncate(before)
+        this.fail(error)
+        return
+      }
+    }
+    if (outcome.closes) this.close()
   }
 
   private scheduleFlush(): void {
-    if (this.isFlushScheduled) return
+    if (this.isFlushScheduled || this.isClosing) return
     this.isFlushScheduled = true
     queueMicrotask(() => {
       this.isFlushScheduled = false
-      this.flush()
       this.goOn()
     })
   }
 
   private flush(): void {
+    if (this.isClosing) return
     const size = this.writer.size
-    if (size === 0 || this.isClosed) {
-      this.ranDry()
+    let listeners = nobody
+    if (this.sendListeners.length > 0) {
+      listeners = this.sendListeners
+      this.sendListeners = []
+    }
+    if (size === 0) {
+      for (const listener of listeners) listener()
       return
     }
-    const chunks = this.writer.drain()
-    const listeners = this.sendListeners
-    this.sendListeners = []
+    if (listeners.length > 0) this.unsentListeners.add(listeners)
     this.queuedBytes += size
     const sent = (): void => {
       this.queuedBytes -= size
-      for (const listener of listeners) listener()
-      if (this.isClosed) return
-      this.lastActiveMs = this.now()
+      if (this.unsentListeners.delete(listeners)) for (const listener of listeners) listener()
+      if (this.isClosing) return
+      this.lastActiveMs = this.clock.now()
       this.goOn()
-      this.ranDry()
     }
+    const chunks = this.writer.drain()
     const last = chunks.length - 1
     if (last > 0) this.socket.cork()
     for (let i = 0; i < last; i++) this.socket.write(chunks[i]!)
@@ -261,63 +318,105 @@ export class Connection {
     if (last > 0) this.socket.uncork()
   }
 
-  /** Starts what had to wait, and receives again when nothing is left of it. */
+  /** Starts what had to wait, sends what was answered, and receives again when nothing is left that waits. */
   private goOn(): void {
+    if (this.isClosing) return
     const { backlog } = this
-    if (backlog === undefined || this.isClosed) return
-    this.backlog = undefined
-    this.takeBytes(backlog.buffer, backlog.position, backlog.buffer.length, true)
-    if (this.backlog === undefined && !this.isClosed) {
-      if (this.frames.isComplete) this.frames.releaseFrame()
-      this.socket.resume()
+    if (backlog !== undefined && !this.isFinishing) {
+      this.backlog = undefined
+      this.takeBytes(backlog.buffer, backlog.position, backlog.buffer.length, true)
     }
     this.flush()
+    if (this.isStopping && this.inFlight.length === 0) this.close()
+    else this.receiveAgain()
+  }
+
+  private receiveAgain(): void {
+    if (!this.isPaused || !this.mayReceive()) return
+    this.isPaused = false
+    this.lastActiveMs = this.clock.now()
+    this.socket.resume()
+  }
+
+  /** Whether all that came was started, and there is room for what is still to come of an unfinished frame. */
+  private mayReceive(): boolean {
+    if (this.isClosing || this.isFinishing) return false
+    const { backlog } = this
+    const waitingSize = backlog === undefined ? 0 : backlog.buffer.length - backlog.position
+    const size = this.frames.unfinishedSize + waitingSize
+    const hasRoom = (size === 0 && this.memory.size === 0) || this.memory.hold(size)
+    return hasRoom && backlog === undefined
   }
 
   private refuseFrame(): void {
     this.logger.warn({ client: this.facts.clientHost }, 'frame size is out of bounds; closing the connection')
-    this.flush()
     this.close()
   }
 
-  private ranDry(): void {
-    if (this.drained !== undefined && this.isIdle) this.drained()
+  /** Closes if nothing happened since `limitMs` that a client or this broker should have gone on with. */
+  closeIfIdleSince(limitMs: number): void {
+    if (this.isClosing || this.inFlight.length > 0 || this.lastActiveMs > limitMs) return
+    // Whoever has not read what waits for him in all this time is not given more of it.
+    if (this.queuedBytes > 0) this.socket.destroy()
+    else this.close()
   }
 
-  /** Starts nothing more, lets what was started finish, then closes. */
-  async finishAndClose(timeoutMs: number): Promise<void> {
-    if (this.isClosed) return
-    this.socket.pause()
-    for (const listener of [...this.closeListeners]) listener()
-    this.closeListeners.clear()
-    if (!this.isIdle) {
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, timeoutMs)
-        this.drained = () => {
-          clearTimeout(timer)
-          resolve()
-        }
+  /** Starts nothing more, lets what was started finish and be sent, and resolves when the socket is closed. */
+  finishAndClose(timeoutMs: number): Promise<void> {
+    return new Promise(resolve => {
+      if (this.socket.closed) {
+        resolve()
+        return
+      }
+      const timer = this.clock.after(timeoutMs, () => this.socket.destroy())
+      this.socket.once('close', () => {
+        timer.cancel()
+        resolve()
       })
-    }
-    this.close()
+      if (this.isClosing) return
+      this.isFinishing = true
+      this.isStopping = true
+      this.isPaused = true
+      this.socket.pause()
+      this.notifyCloseListeners()
+      if (this.inFlight.length === 0) this.close()
+    })
   }
 
+  /** Sends what was answered, then closes. */
   close(): void {
-    if (!this.isClosed) this.socket.destroySoon()
-    this.closed()
+    if (this.isClosing) return
+    this.flush()
+    this.isClosing = true
+    // From here on nothing is received any more into the memory that is given back.
+    this.socket.pause()
+    this.giveBack()
+    this.socket.destroySoon()
+    const timer = this.clock.after(lastSendTimeoutMs, () => this.socket.destroy())
+    this.socket.once('close', () => timer.cancel())
   }
 
-  /** The socket is gone or going. */
-  closed(): void {
-    if (this.isClosed) return
-    this.isClosed = true
+  /** The socket is closed, by whichever side. */
+  private gone(): void {
+    this.isClosing = true
+    this.giveBack()
+    for (const listeners of this.unsentListeners) for (const listener of listeners) listener()
+    this.unsentListeners.clear()
+  }
+
+  private giveBack(): void {
     this.backlog = undefined
     this.frames.releaseFrame()
-    for (const listener of [...this.closeListeners]) listener()
-    this.closeListeners.clear()
+    this.memory.release()
+    this.notifyCloseListeners()
     const listeners = this.sendListeners
     this.sendListeners = []
     for (const listener of listeners) listener()
-    this.drained?.()
+  }
+
+  private notifyCloseListeners(): void {
+    const listeners = [...this.closeListeners]
+    this.closeListeners.clear()
+    for (const listener of listeners) listener()
   }
 }

@@ -41,8 +41,7 @@ export class FrameBuffer {
       this.expected = sizeBytes + frameSize
     }
     if (this.filled === this.expected) {
-      const frame = this.partial!.subarray(0, this.expected)
-      return frame
+      return this.partial!.subarray(0, this.expected)
     }
     if (this.filled === this.partial!.length) this.grow()
     return undefined
@@ -68,6 +67,11 @@ export class FrameBuffer {
     return this.partial !== undefined && this.filled === this.expected
   }
 
+  /** Size of the frame that is being received, as far as it is known; 0: none is. */
+  get unfinishedSize(): number {
+    return this.partial === undefined || this.isComplete ? 0 : this.expected
+  }
+
   isAcceptable(frameSize: number): boolean {
     return frameSize >= 0 && frameSize <= this.maxFrameSize
   }
@@ -80,7 +84,8 @@ export class FrameBuffer {
   }
 
   private grow(): void {
-    const larger = this.pool.acquire(Math.min(this.expected, 2 * this.partial!.length))
+    const capacity = Math.max(firstCapacity, 2 * this.partial!.length)
+    const larger = this.pool.acquire(Math.min(this.expected, capacity))
     this.partial!.copy(larger, 0, 0, this.filled)
     this.pool.release(this.partial!)
     this.partial = larger

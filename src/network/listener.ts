@@ -4,16 +4,34 @@
  * `net.Server` cannot be told where to receive, so each accepted handle is wrapped again in a socket
  * that can (`onread`); the wrapping is the one use of an undocumented property, `_handle`.
  */
-import { createServer, type OnReadOpts, type Server, Socket, type SocketConstructorOpts } from 'node:net'
-import type { BufferPool } from '../platform/buffer-pool.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
-import type { Logger } from '../platform/logger.ts'
+import {
+  type AddressInfo,
+  createServer,
+  type OnReadOpts,
+  type Server,
+  Socket,
+  type SocketConstructorOpts,
+} from 'node:net'
+import type { Timer } from '../platform/clock.ts'
 import type { ListenerAddress } from '../settings/listener-syntax.ts'
-import { Connection, type ConnectionLimits, type RequestProcessor } from './connection.ts'
+import {
+  Connection,
+  type ConnectionLimits,
+  type ConnectionTools,
+  type RequestProcessor,
+} from './connection.ts'
+import type { ConnectionBudget } from './connection-budget.ts'
 import { plainAddress } from './plain-address.ts'
 
 export interface ListenerLimits extends ConnectionLimits {
+  /** 0 or less: connections may be idle for ever. */
   readonly maxIdleMs: number
+  /** Connections that the operating system keeps for us until they are accepted. */
+  readonly maxBacklogCount: number
+}
+
+export interface ListenerTools extends ConnectionTools {
+  readonly budget: ConnectionBudget
 }
 
 export interface Listener {
@@ -33,18 +51,20 @@ const receiveBufferSize = 256 * 1024
 let sharedReceiveBuffer: Buffer | undefined
 let connectionCounter = 0
 
+type AcceptedSocket = Socket & { _handle?: unknown }
+
 export async function listen(
   address: ListenerAddress,
   processor: RequestProcessor,
   limits: ListenerLimits,
-  tools: { clock: Clock; logger: Logger; pool: BufferPool; budget: ConnectionBudget },
+  tools: ListenerTools,
 ): Promise<Listener> {
   const { clock, logger, budget } = tools
   sharedReceiveBuffer ??= Buffer.allocUnsafeSlow(receiveBufferSize)
   const shared = sharedReceiveBuffer
   const connections = new Set<Connection>()
 
-  const server: Server = createServer({ pauseOnConnect: true, noDelay: true }, accepted => {
+  const server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted: AcceptedSocket) => {
     const clientHost = plainAddress(accepted.remoteAddress)
     const release = budget.take(clientHost)
     if (release === undefined) {
@@ -52,59 +72,40 @@ export async function listen(
       accepted.destroy()
       return
     }
+    const localAddress = plainAddress(accepted.localAddress)
     const facts = {
-      id: `${plainAddress(accepted.localAddress)}:${accepted.localPort}-${clientHost}:${accepted.remotePort}-${connectionCounter++}`,
+      id: `${localAddress}:${accepted.localPort}-${clientHost}:${accepted.remotePort}-${connectionCounter++}`,
       listenerName: address.name,
       clientHost,
-      localAddress: plainAddress(accepted.localAddress),
-      localPort: accepted.localPort ?? address.port,
+      localAddress,
+      localPort: accepted.localPort ?? bound.port,
     }
+    let connection: Connection | undefined
     const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts } = {
-      handle: (accepted as unknown as { _handle: unknown })._handle,
+      handle: accepted._handle,
       onread: {
         buffer: () => connection?.receiveTarget() ?? shared,
-        callback: (size, buffer) => connection.received(buffer as Buffer, size),
+        callback: (size, buffer) => connection!.received(buffer as Buffer, size),
       },
     }
-    let connection: Connection
+    // From here on the handle belongs to the new socket alone.
+    accepted._handle = null
     const socket = new Socket(options)
-    connection = new Connection(socket, facts, processor, limits, {
-      pool: tools.pool,
-      logger,
-      now: clock.now,
-    })
+    connection = new Connection(socket, facts, processor, limits, tools)
     connections.add(connection)
-    socket.on('error', error => {
-      logger.debug({ client: clientHost, err: error }, 'connection failed')
-    })
-    socket.on('close', () => {
-      connections.delete(connection)
+    socket.once('close', () => {
+      connections.delete(connection!)
       release()
-      connection.closed()
     })
-    ;(accepted as unknown as { _handle: unknown })._handle = null
     socket.resume()
   })
-
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(
-      { host: address.host === '' ? undefined : address.host, port: address.port, backlog: 1024 },
-      () => {
-        server.off('error', reject)
-        resolve()
-      },
-    )
-  })
-  server.on('error', error => logger.error({ err: error }, 'listener failed'))
-  const bound = server.address() as { address: string; port: number }
+  const bound = await bind(server, address, limits.maxBacklogCount)
+  server.on('error', error => logger.error({ err: error, listener: address.name }, 'listener failed'))
 
   let idleTimer: Timer | undefined
   const closeIdle = (): void => {
     const limit = clock.now() - limits.maxIdleMs
-    for (const connection of connections) {
-      if (connection.isIdle && connection.lastActiveMs <= limit) connection.close()
-    }
+    for (const connection of connections) connection.closeIfIdleSince(limit)
     idleTimer = clock.after(Math.max(1000, limits.maxIdleMs / 10), closeIdle)
   }
   if (limits.maxIdleMs > 0) closeIdle()
@@ -126,31 +127,29 @@ export async function listen(
   }
 }
 
-/** How many connections there may be, in all and from one address. */
-export class ConnectionBudget {
-  private readonly max: number
-  private readonly maxPerIp: number
-  private readonly overrides: ReadonlyMap<string, number>
-  private total = 0
-  private readonly perIp = new Map<string, number>()
-
-  constructor(max: number, maxPerIp: number, overrides: ReadonlyMap<string, number>) {
-    this.max = max
-    this.maxPerIp = maxPerIp
-    this.overrides = overrides
+/** Listens, or fails with a sentence that says where and why not. */
+async function bind(server: Server, { name, host, port }: ListenerAddress, backlog: number) {
+  const options = { host: host === '' ? undefined : host, port, backlog }
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(options, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const place = `${name}://${host.includes(':') ? `[${host}]` : host}:${port}`
+    const reason = reasons.get(code ?? '') ?? message
+    throw Object.assign(new Error(`Cannot listen on ${place}: ${reason}`, { cause: error }), { code })
   }
-
-  /** Counts a connection in and gives the function that counts it out; undefined when there is no room. */
-  take(ip: string): (() => void) | undefined {
-    const count = this.perIp.get(ip) ?? 0
-    if (this.total >= this.max || count >= (this.overrides.get(ip) ?? this.maxPerIp)) return undefined
-    this.total++
-    this.perIp.set(ip, count + 1)
-    return () => {
-      this.total--
-      const left = (this.perIp.get(ip) ?? 1) - 1
-      if (left === 0) this.perIp.delete(ip)
-      else this.perIp.set(ip, left)
-    }
-  }
+  return server.address() as AddressInfo
 }
+
+const reasons: ReadonlyMap<string, string> = new Map([
+  ['EADDRINUSE', 'the port is in use; is another broker running?'],
+  ['EADDRNOTAVAIL', 'this machine has no such address'],
+  ['EACCES', 'this user may not listen on that port'],
+  ['ENOTFOUND', 'the host name is not known'],
+])
