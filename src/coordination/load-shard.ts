@@ -63,12 +63,8 @@ export async function loadShard(
           offset = nextOffset
         }
       }
-      if (offset === before) {
-        throw new ProtocolError(
-          'KAFKA_STORAGE_ERROR',
-          `nothing to read at offset ${offset} of ${partition.topic}-${partition.index}`,
-        )
-      }
+      // No batch at or after the offset: what is left up to the end was compacted away.
+      if (offset === before) break
     } finally {
       outcome.release()
     }

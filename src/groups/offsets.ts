@@ -69,18 +69,25 @@ function commitOffset(
     metadata.length > settings.maxOffsetMetadataSize || Buffer.byteLength(metadata) > longestStringSize
   if (isTooLarge) return 'OFFSET_METADATA_TOO_LARGE'
   const { groupId, retentionTimeMs } = request
+  const expires = retentionTimeMs !== -1n
   const value: CommittedOffset = {
     offset: partition.committedOffset,
-    leaderEpoch: partition.committedLeaderEpoch,
     metadata,
     commitTimestampMs: nowMs,
-    expireTimestampMs: retentionTimeMs === -1n ? -1 : nowMs + Number(retentionTimeMs),
-    topicId: topic.topicId,
+    // The version of the record that has an expiry has neither epoch nor topic id.
+    leaderEpoch: expires ? -1 : partition.committedLeaderEpoch,
+    topicId: expires ? zeroUuid : topic.topicId,
+    expireTimestampMs: expires ? expiryAfter(nowMs, retentionTimeMs) : -1,
   }
   const group = context.groups.get(groupId) ?? createGroup(context, groupId)
   offsetsOfTopic(group.offsets, topic.name).set(partition.partitionIndex, value)
   records.push({ type: 'offset', groupId, topic: topic.name, partition: partition.partitionIndex, value })
   return 'NONE'
+}
+
+/** Whatever number the client sent, within what a record can say. */
+function expiryAfter(nowMs: number, retentionTimeMs: bigint): number {
+  return Math.min(Math.max(0, nowMs + Number(retentionTimeMs)), Number.MAX_SAFE_INTEGER)
 }
 
 const noOffset = { committedOffset: -1n, committedLeaderEpoch: -1, metadata: '', errorCode: errorCodes.NONE }

@@ -3,7 +3,7 @@
  * CompletingRebalance until the leader's assignment comes, and what becomes of members that fail to do
  * their part. The group's first rebalance waits a little for more members (KIP-134).
  */
-import { errorCodes } from '../../protocol-codecs/error-codes.ts'
+import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts'
 import { Deadline } from '../coordination/deadlines.ts'
 import { ClassicGroup, type Member, noAssignment } from './classic-group.ts'
 import { type JoinGroupResponse, joinError, reply, type ShardContext, syncError } from './group-events.ts'
@@ -98,11 +98,7 @@ export function answerJoin(
 }
 
 /** Gives every member that waits for the leader its assignment, or an error. */
-export function answerSyncs(
-  context: ShardContext,
-  group: ClassicGroup,
-  error: 'NONE' | 'REBALANCE_IN_PROGRESS',
-): void {
+export function answerSyncs(context: ShardContext, group: ClassicGroup, error: ErrorName): void {
   for (const member of group.members.values()) {
     if (member.syncRequest === undefined) continue
     reply(context, member.syncRequest, error === 'NONE' ? syncAnswer(group, member) : syncError(error))
@@ -127,11 +123,16 @@ export function rebalanceOrCompleteJoin(context: ShardContext, group: ClassicGro
   else prepareRebalance(context, group)
 }
 
-export function prepareRebalance(context: ShardContext, group: ClassicGroup): void {
+/** `reason` is what members that wait for an assignment are told; they come back and join again. */
+export function prepareRebalance(
+  context: ShardContext,
+  group: ClassicGroup,
+  reason: ErrorName = 'REBALANCE_IN_PROGRESS',
+): void {
   const { deadlines, settings, nowMs } = context
   if (group.state === 'CompletingRebalance') {
     for (const member of group.members.values()) member.assignment = noAssignment
-    answerSyncs(context, group, 'REBALANCE_IN_PROGRESS')
+    answerSyncs(context, group, reason)
   }
   group.pendingSync.clear()
   deadlines.cancel(group.syncDeadline)

@@ -12,9 +12,12 @@ import {
   type SyncGroupRequest,
   syncError,
 } from './group-events.ts'
-import { answerSyncs, groupRecord, syncAnswer } from './rebalance.ts'
+import { answerSyncs, groupRecord, prepareRebalance, syncAnswer } from './rebalance.ts'
 
 type SyncEvent = Extract<GroupEvent, { type: 'sync' }>
+
+/** A group whose record would be larger is not stored, and says so as Kafka does (there max.message.bytes is the limit). */
+const maxRecordBytes = 8 * 1024 * 1024
 
 export function syncGroup(context: ShardContext, { request, requestId }: SyncEvent): void {
   const group = context.groups.get(request.groupId)
@@ -35,9 +38,22 @@ export function syncGroup(context: ShardContext, { request, requestId }: SyncEve
   if (group.leaderId !== member.memberId) return
   const assignments = new Map(request.assignments.map(({ memberId, assignment }) => [memberId, assignment]))
   for (const each of group.members.values()) each.assignment = assignments.get(each.memberId) ?? noAssignment
+  if (recordBytes(group) > maxRecordBytes) {
+    prepareRebalance(context, group, 'UNKNOWN_SERVER_ERROR')
+    return
+  }
+  group.transitionTo('Stable', context.nowMs)
   context.records.push(groupRecord(group))
   answerSyncs(context, group, 'NONE')
-  group.transitionTo('Stable', context.nowMs)
+}
+
+/** What the record of a group takes, names and numbers aside. */
+function recordBytes(group: ClassicGroup): number {
+  let bytes = 0
+  for (const member of group.members.values()) {
+    bytes += group.metadataOf(member, group.protocolName).length + member.assignment.length
+  }
+  return bytes
 }
 
 function problem(group: ClassicGroup, request: SyncGroupRequest) {
