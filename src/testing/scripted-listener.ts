@@ -125,7 +125,8 @@ export interface ScriptedListener {
   readonly pool: WatchedPool
   readonly memory: RequestMemory
   readonly processor: ScriptedProcessor
-  connect(host?: string): Promise<FrameClient>
+  /** Connects to one of this machine's addresses, from one of them. */
+  connect(host?: string, from?: string): Promise<FrameClient>
 }
 
 /** Listens on a free loopback port until the test is over. */
@@ -153,7 +154,7 @@ export async function scriptedListener(
     listener.stopAccepting()
     await listener.close(100)
   })
-  const connect = (host = '127.0.0.1') => FrameClient.connect(listener.port, host)
+  const connect = (host = '127.0.0.1', from?: string) => FrameClient.connect(listener.port, host, from)
   return { listener, pool, memory, processor, connect }
 }
 
@@ -180,8 +181,8 @@ export class FrameClient {
     })
   }
 
-  static async connect(port: number, host = '127.0.0.1'): Promise<FrameClient> {
-    const socket = connect({ host, port, noDelay: true })
+  static async connect(port: number, host: string, localAddress?: string): Promise<FrameClient> {
+    const socket = connect({ host, port, localAddress, noDelay: true })
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
       socket.once('error', reject)
