@@ -1,30 +1,10 @@
 /**
- * One member of a consumer group in a process of its own, so that it can be killed, stopped and continued like
- * any user's service. Started by group-members.ts with its settings as the only argument; tells over IPC what it
- * was assigned and every record that it handled, and leaves the group when told to.
+ * A member of a consumer group as a kafkajs user writes it; run by ../group-under-test.ts.
  */
 import kafkajs from 'kafkajs'
+import { memberProcess, sessionTimeoutMs } from '../member-process.ts'
 
-export interface MemberSettings {
-  bootstrap: string
-  groupId: string
-  topic: string
-  sessionTimeoutMs: number
-}
-
-export type MemberEvent =
-  | { event: 'joined'; memberId: string; partitions: number[] }
-  | { event: 'record'; partition: number; offset: number; value: string }
-  | { event: 'left' }
-  | { event: 'log'; line: string }
-
-async function main(): Promise<void> {
-  const { bootstrap, groupId, topic, sessionTimeoutMs } = JSON.parse(process.argv[2]!) as MemberSettings
-  const tell = (event: MemberEvent) =>
-    new Promise<void>(resolve => {
-      if (process.connected) process.send!(event, () => resolve())
-      else process.exit(1)
-    })
+await memberProcess(async ({ bootstrap, groupId, topic }, tell) => {
   const kafka = new kafkajs.Kafka({
     clientId: `member-${process.pid}`,
     brokers: [bootstrap],
@@ -44,23 +24,12 @@ async function main(): Promise<void> {
     const { memberId, memberAssignment } = payload
     void tell({ event: 'joined', memberId, partitions: memberAssignment[topic] ?? [] })
   })
-  process.on('message', command => {
-    if (command !== 'leave') return
-    void consumer
-      .disconnect()
-      .then(() => tell({ event: 'left' }))
-      .finally(() => process.exit(0))
-  })
-  // Whoever started this is gone when the channel is.
-  process.on('disconnect', () => process.exit(1))
   await consumer.connect()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
   await consumer.run({
     autoCommitInterval: 200,
-    eachMessage: async ({ partition, message }) => {
-      await tell({ event: 'record', partition, offset: Number(message.offset), value: String(message.value) })
-    },
+    eachMessage: ({ partition, message }) =>
+      tell({ event: 'record', partition, offset: Number(message.offset), value: String(message.value) }),
   })
-}
-
-await main()
+  return () => consumer.disconnect()
+})

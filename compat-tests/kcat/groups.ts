@@ -122,9 +122,9 @@ async function cooperativeMembers(context: TestContext): Promise<void> {
   const owned = (member: RunningKcat) => {
     const partitions = new Set<string>()
     for (const line of member.events.items) {
-      const [, what, list = ''] = /rebalanced \(.*\): (assigned|revoked): (.*)$/.exec(line) ?? []
+      const [, what, list = ''] = /: incremental (assignment|revoke)\b.* protocol\): (.*)$/.exec(line) ?? []
       for (const [, partition] of list.matchAll(/\[(\d+)\]/g)) {
-        if (what === 'assigned') partitions.add(partition!)
+        if (what === 'assignment') partitions.add(partition!)
         else partitions.delete(partition!)
       }
     }

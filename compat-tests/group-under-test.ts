@@ -1,17 +1,35 @@
 /**
  * A consumer group seen from outside: members in processes of their own, what the broker says who owns which
  * partition, and what was delivered to whom. The one thing that must always hold when the group is at rest: every
- * partition has exactly one owner, and all owners are members that we know to be alive.
+ * partition has exactly one owner, and all owners are members that we know to be alive. Each client brings its own
+ * member program and its own eyes (`GroupClient`).
  */
 import assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import kafkajs, { type Admin } from 'kafkajs'
-import type { TestContext } from '../capability.ts'
-import { type Collector, collector, eventually } from '../wait-for.ts'
-import { connectedAdmin, connectedProducer, createTopic } from './client.ts'
-import type { MemberEvent, MemberSettings } from './group-member.ts'
+import type { TestContext } from './capability.ts'
+import type { MemberEvent, MemberSettings } from './member-process.ts'
+import { type Collector, collector, eventually } from './wait-for.ts'
+
+export interface Ownership {
+  memberId: string
+  owned: number[]
+}
+
+/** What a client can do for these tests. */
+export interface GroupClient {
+  /** The program that `memberProcess` of member-process.ts drives. */
+  memberProgram: URL
+  createTopic(context: TestContext, partitions: number): Promise<string>
+  /** The client may hand over a record twice around a rebalance even when nothing crashed. */
+  mayRepeat?: boolean
+  openProducer(
+    context: TestContext,
+  ): Promise<(topic: string, messages: { value: string; partition: number }[]) => Promise<unknown>>
+  /** Who owns what of the topic, as the group's coordinator has it; nobody while the group rebalances. */
+  openOwners(context: TestContext): Promise<(groupId: string, topic: string) => Promise<Ownership[]>>
+}
 
 export interface Delivery {
   /** Process id of the member that handled the record. */
@@ -26,6 +44,8 @@ export interface Member {
   /** Its id in the group since it last joined. */
   memberId(): string | undefined
   timesJoined(): number
+  /** Why it could not go on, in the client's words. */
+  failures: Collector<string>
   leave(): Promise<void>
   kill9(): Promise<void>
   /** SIGSTOP and SIGCONT: a process that has stalled, and goes on as if nothing had been. */
@@ -37,7 +57,8 @@ export interface GroupUnderTest {
   groupId: string
   topic: string
   deliveries: Collector<Delivery>
-  addMember(): Member
+  /** A member in a process of its own; a static one when it gets an instance id. */
+  addMember(instanceId?: string): Member
   /** Waits until exactly these members share all partitions, and gives the owner's pid of each partition. */
   settled(members: Member[], timeLimitMs?: number): Promise<Map<number, number>>
   /** Produces values to every partition and checks that each one's owner, and nobody else, gets them. */
@@ -47,28 +68,28 @@ export interface GroupUnderTest {
 }
 
 export async function groupUnderTest(
+  client: GroupClient,
   context: TestContext,
   partitions: number,
-  sessionTimeoutMs = 6_000,
 ): Promise<GroupUnderTest> {
-  const topic = await createTopic(context, 'group', partitions)
+  const topic = await client.createTopic(context, partitions)
   const groupId = context.uniqueName('group')
-  const settings: MemberSettings = { bootstrap: context.bootstrap, groupId, topic, sessionTimeoutMs }
-  const admin = await connectedAdmin(context)
-  const producer = await connectedProducer(context)
+  const settings: MemberSettings = { bootstrap: context.bootstrap, groupId, topic }
+  const owners = await client.openOwners(context)
+  const produce = await client.openProducer(context)
   const deliveries = collector<Delivery>()
   let rounds = 0
 
   async function settled(members: Member[], timeLimitMs = 20_000): Promise<Map<number, number>> {
-    const owners = await eventually(
+    const found = await eventually(
       `${members.length} members to share ${partitions} partitions`,
-      () => ownersByMemberId(admin, groupId, topic),
+      () => owners(groupId, topic),
       found => isShared(found, members, partitions),
       timeLimitMs,
     )
     const pidOf = new Map(members.map(member => [member.memberId(), member.pid]))
     return new Map(
-      owners.flatMap(({ memberId, owned }) =>
+      found.flatMap(({ memberId, owned }) =>
         owned.map((partition): [number, number] => [partition, pidOf.get(memberId)!]),
       ),
     )
@@ -79,22 +100,28 @@ export async function groupUnderTest(
     topic,
     deliveries,
     settled,
-    addMember: () => startMember(context, settings, deliveries),
+    addMember: instanceId =>
+      startMember(context, client.memberProgram, { ...settings, instanceId }, deliveries),
 
     async deliversToOwners(members) {
-      const owners = await settled(members)
+      const ownerOf = await settled(members)
       const round = ++rounds
       const values = Array.from({ length: partitions * 5 }, (_, index) => ({
         value: `round ${round} value ${index}`,
         partition: index % partitions,
       }))
-      await producer.send({ topic, messages: values })
+      await produce(topic, values)
       const isOfRound = ({ value }: Delivery) => value.startsWith(`round ${round} `)
-      const enough = (all: Delivery[]) => all.filter(isOfRound).length >= values.length
-      const seen = (await deliveries.until(enough, `the values of round ${round}`)).filter(isOfRound)
-      assert.deepEqual(seen.map(({ value }) => value).sort(), values.map(({ value }) => value).sort())
+      const valuesOf = (all: Delivery[]) => {
+        const found = all.filter(isOfRound).map(({ value }) => value)
+        return client.mayRepeat ? [...new Set(found)] : found
+      }
+      const enough = (all: Delivery[]) => valuesOf(all).length >= values.length
+      await deliveries.until(enough, `the values of round ${round}`)
+      assert.deepEqual(valuesOf(deliveries.items).sort(), values.map(({ value }) => value).sort())
+      const seen = deliveries.items.filter(isOfRound)
       for (const { pid, partition } of seen) {
-        assert.equal(pid, owners.get(partition), `partition ${partition} was read by a member not its owner`)
+        assert.equal(pid, ownerOf.get(partition), `partition ${partition} was read by a member not its owner`)
       }
     },
 
@@ -104,7 +131,7 @@ export async function groupUnderTest(
       const running = (async () => {
         while (!stopped) {
           const value = `steady ${sent.length}`
-          await producer.send({ topic, messages: [{ value, partition: sent.length % partitions }] })
+          await produce(topic, [{ value, partition: sent.length % partitions }])
           sent.push(value)
           await new Promise(resolve => setTimeout(resolve, 10))
         }
@@ -138,12 +165,13 @@ export async function nothingLost(group: GroupUnderTest, sent: string[]): Promis
 
 function startMember(
   context: TestContext,
+  program: URL,
   settings: MemberSettings,
   deliveries: Collector<Delivery>,
 ): Member {
-  const program = fileURLToPath(new URL('./group-member.js', import.meta.url))
-  const child: ChildProcess = fork(program, [JSON.stringify(settings)], { stdio: 'ignore' })
+  const child = fork(fileURLToPath(program), [JSON.stringify(settings)], { stdio: 'ignore' })
   const pid = child.pid!
+  const failures = collector<string>()
   let memberId: string | undefined
   let timesJoined = 0
   child.on('message', (message: MemberEvent) => {
@@ -155,6 +183,9 @@ function startMember(
       deliveries.add({ pid, partition: message.partition, offset: message.offset, value: message.value })
     } else if (message.event === 'log') {
       context.note(`member ${pid}: ${message.line}`)
+    } else if (message.event === 'failed') {
+      context.note(`member ${pid} failed: ${message.reason}`)
+      failures.add(message.reason)
     }
   })
   const ended = once(child, 'exit')
@@ -173,24 +204,10 @@ function startMember(
       await ended
     },
     kill9,
+    failures,
     suspend: () => void child.kill('SIGSTOP'),
     proceed: () => void child.kill('SIGCONT'),
   }
-}
-
-interface Ownership {
-  memberId: string
-  owned: number[]
-}
-
-/** Who owns what, as the coordinator has it; nobody while the group rebalances. */
-async function ownersByMemberId(admin: Admin, groupId: string, topic: string): Promise<Ownership[]> {
-  const { groups } = await admin.describeGroups([groupId])
-  if (groups[0]?.state !== 'Stable') return []
-  return groups[0].members.map(({ memberId, memberAssignment }) => ({
-    memberId,
-    owned: kafkajs.AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment[topic] ?? [],
-  }))
 }
 
 function isShared(owners: Ownership[], members: Member[], partitions: number): boolean {
