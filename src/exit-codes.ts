@@ -24,6 +24,8 @@ const networkCalls = ['listen', 'bind', 'getaddrinfo']
 /** The code for an error that kept the broker from starting. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof Error)) return exitCodes.software
+  // An error of the system may be wrapped in one that says what was tried.
+  if (error.cause instanceof Error) return exitCodeOf(error.cause)
   const { syscall, code } = error as NodeJS.ErrnoException
   if (syscall !== undefined && networkCalls.includes(syscall)) return exitCodes.unavailable
   // Told apart by name, since the command does not know which storage engine there is.

@@ -111,7 +111,8 @@ export async function runBroker(options: StartOptions): Promise<void> {
   } catch (error) {
     const exitCode = exitCodeOf(error)
     if (exitCode === exitCodes.software) throw error
-    giveUp(exitCode, [`${(error as Error).message}.`])
+    const { message } = error as Error
+    giveUp(exitCode, [/[.?!]$/.test(message) ? message : `${message}.`])
   }
   process.exit(exitCodes.ok)
 }
