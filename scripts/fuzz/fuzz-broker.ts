@@ -41,6 +41,11 @@ const burst = 100
 const mayWait = new Set([0, 1, 11, 14, 78])
 /** For how long such a request is left alone before its connection goes away. */
 const waitMs = 25
+/** Share of the connections whose last request has a size that is not its own. */
+const wrongLengths = 0.02
+const extremeLengths = [
+  0, 1, 3, 13, -1, -0x80000000, 0x7fffffff, 104_857_601, 104_857_600, 50_000_000, 70_000,
+]
 const answerMs = 10_000
 const framesBetweenChecks = 10_000
 /** Memory is compared with that after this share of the run, when buffers and code have found their size. */
@@ -57,8 +62,10 @@ export async function fuzzBroker(options: BrokerFuzzOptions): Promise<BrokerFuzz
   const templates = new Map<number, FrameTemplate[]>()
   for (const [apiKey, list] of options.templates) {
     const range = advertised.get(apiKey)
-    const known =
-      range === undefined ? [] : list.filter(({ version }) => version >= range.min && version <= range.max)
+    if (range === undefined) continue
+    // Kafka and we advertise Produce from 0, which old clients want to see, but serve it from 3.
+    const lowest = apiKey === 0 ? 3 : range.min
+    const known = list.filter(({ version }) => version >= lowest && version <= range.max)
     if (known.length > 0) templates.set(apiKey, known)
   }
   const requests = new Map([...templates].map(([apiKey, list]) => [apiKey, list[0]!.message]))
@@ -97,7 +104,10 @@ export async function fuzzBroker(options: BrokerFuzzOptions): Promise<BrokerFuzz
     while (sent < count && failures.length === 0) {
       const frames = nextBurst()
       try {
-        outcomes[await sendBurst(host, port, frames)]++
+        const wrongLength = random.chance(wrongLengths)
+          ? extremeLengths[random.between(0, extremeLengths.length - 1)]
+          : undefined
+        outcomes[await sendBurst(host, port, frames, wrongLength)]++
       } catch (error) {
         const hex = frames.map(frame => frame.toString('hex')).join(' ')
         failures.push(
@@ -150,8 +160,13 @@ export async function fuzzBroker(options: BrokerFuzzOptions): Promise<BrokerFuzz
   return { apis, failures, notes }
 }
 
-/** Sends requests on a connection of their own, without waiting for answers in between. */
-function sendBurst(host: string, port: number, frames: Buffer[]): Promise<'answered' | 'closed' | 'waited'> {
+/** Sends requests on a connection of their own, without waiting for answers in between; the last may lie about its size. */
+function sendBurst(
+  host: string,
+  port: number,
+  frames: Buffer[],
+  wrongLength?: number,
+): Promise<'answered' | 'closed' | 'waited'> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true })
     let connected = false
@@ -182,9 +197,10 @@ function sendBurst(host: string, port: number, frames: Buffer[]): Promise<'answe
     )
     socket.on('connect', () => {
       connected = true
-      const chunks = frames.flatMap(frame => {
+      const chunks = frames.flatMap((frame, index) => {
         const length = Buffer.alloc(4)
-        length.writeInt32BE(frame.length)
+        const isLast = index === frames.length - 1
+        length.writeInt32BE(isLast && wrongLength !== undefined ? wrongLength : frame.length)
         return [length, frame]
       })
       socket.write(Buffer.concat(chunks))
