@@ -111,12 +111,8 @@ export function systemDisk(): Disk {
     },
     isDirectory: path => fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
     readFile(path) {
-      try {
-        return fs.readFileSync(path)
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-        throw error
-      }
+      // A missing file is no exception here: making one costs more than looking first.
+      return fs.existsSync(path) ? fs.readFileSync(path) : undefined
     },
     replaceFile(path, content, durable) {
       const temporary = `${path}.tmp`

@@ -36,7 +36,7 @@ import {
 } from './log-files.ts'
 import { openLog } from './open-log.ts'
 import { OpenSegments } from './open-segments.ts'
-import type { PartitionLog, PartitionLogEnvironment } from './partition-log.ts'
+import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 
 export interface LocalStorageOptions {
   readonly directory: string
@@ -111,17 +111,30 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     catalog.load()
 
     setStrayDirectoriesAside(disk, directory, catalog, logger)
-    const openTopic = (topic: CatalogTopic): void => {
+    const writePartitionMetadata = (log: PartitionLog): void => {
+      const path = join(log.directory, partitionMetadataFileName)
+      disk.replaceFile(path, `version: 0\ntopic_id: ${log.partition.topicId}\n`, false)
+    }
+    for (const topic of catalog.current().topics.values()) {
       for (const partition of topic.partitions) {
         const log = open(partition, topic.config)
-        const metadataPath = join(log.directory, partitionMetadataFileName)
-        if (disk.readFile(metadataPath) === undefined) {
-          disk.replaceFile(metadataPath, `version: 0\ntopic_id: ${topic.id}\n`, false)
+        if (disk.readFile(join(log.directory, partitionMetadataFileName)) === undefined) {
+          writePartitionMetadata(log)
         }
         logs.add(log)
       }
     }
-    for (const topic of catalog.current().topics.values()) openTopic(topic)
+    /** A new topic's logs have no past: no checkpoint of an earlier topic of the same name applies. */
+    const createTopic = (topic: CatalogTopic): void => {
+      for (const partition of topic.partitions) {
+        const path = join(directory, partitionDirectoryName(partition))
+        disk.makeDirectory(path)
+        const log = new PartitionLog(partition, path, topic.config, environment)
+        log.opened()
+        writePartitionMetadata(log)
+        logs.add(log)
+      }
+    }
 
     const all = (): PartitionLog[] => [metadataLog, ...logs.all()]
     if (!wasShutDownCleanly) {
@@ -130,9 +143,12 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     }
 
     catalog.onChange((event: CatalogEvent) => {
-      for (const topic of event.created) openTopic(topic)
+      for (const topic of event.created) createTopic(topic)
       for (const topic of event.deleted) {
-        for (const log of logs.removeTopic(topic)) deletePartitionDirectory(disk, log)
+        const removed = logs.removeTopic(topic)
+        // Before a topic of the same name can come: its recovery must not start at this one's checkpoint.
+        writeCheckpoints()
+        for (const log of removed) deletePartitionDirectory(disk, log)
       }
     })
 
