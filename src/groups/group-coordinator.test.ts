@@ -83,7 +83,7 @@ function testClient(apiVersion = 9) {
   const client: GroupClient = {
     apiVersion,
     clientId: 'c',
-    clientHost: '/127.0.0.1',
+    clientHost: '127.0.0.1',
     onClose(callback) {
       listeners.add(callback)
       return () => void listeners.delete(callback)

@@ -197,7 +197,9 @@ export function createGroupCoordinator(parts: GroupCoordinatorParts): GroupCoord
     },
 
     joinGroup(request, client) {
-      const { apiVersion, clientHost, clientId } = client
+      const { apiVersion, clientId } = client
+      // As Java writes an address, and so as Kafka's tools show it.
+      const clientHost = `/${client.clientHost}`
       const { groupId, groupInstanceId, memberId, sessionTimeoutMs } = request
       if (groupId === '' || isTooLong(groupId)) return joinError('INVALID_GROUP_ID', memberId)
       if (

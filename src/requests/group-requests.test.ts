@@ -238,7 +238,7 @@ t.test('groups are described, listed and deleted at every version', async t => {
     t.match(groups[0], {
       groupState: 'Stable',
       protocolData: 'range',
-      members: [{ memberId, clientId: 'test' }],
+      members: [{ memberId, clientId: 'test', clientHost: '/127.0.0.1' }],
     })
     t.equal(groups[0]!.authorizedOperations, version >= 3 ? 0b110101001000 : -0x80000000)
     t.match(groups[1], { groupState: 'Dead', errorCode: version < 6 ? 0 : 69 })
