@@ -28,7 +28,7 @@ function ottla(...words: string[]) {
   })
 }
 
-const anyPort = ['--override', 'listeners=PLAINTEXT://127.0.0.1:0', '--override', 'metrics.port=-1']
+const anyPort = ['--override', 'listeners=PLAINTEXT://127.0.0.1:0']
 
 /** Starts a broker and answers once its ready line is out. */
 async function startOttla(t: Test, ...words: string[]) {
@@ -54,7 +54,12 @@ t.test('the version is that of the package', async t => {
 t.test('help names the commands, the flags of start and the settings most used', async t => {
   const help = ottla('--help')
   t.equal(help.status, 0)
-  for (const expected of ['start', '--config <file>', '--override <key=value>', 'log.retention.hours=168']) {
+  for (const expected of [
+    'start',
+    '--config <file>',
+    '--override <key=value>',
+    'log.segment.bytes=1073741824',
+  ]) {
     t.ok(help.stdout.includes(expected), expected)
   }
   t.match(ottla('start', '--help').stdout, /--log-level <level>/)
@@ -113,7 +118,7 @@ t.test('a started broker says so in one line on stdout and stops on a signal wit
     t.equal(sameDirectory.status, exitCodes.cannotCreate)
     t.match(sameDirectory.stderr, /^ottla: .* is in use by /)
     const samePort = ottla(
-      ...['--override', `listeners=PLAINTEXT://127.0.0.1:${port}`, '--override', 'metrics.port=-1'],
+      ...['--override', `listeners=PLAINTEXT://127.0.0.1:${port}`],
       ...['--override', `log.dirs=${t.testdir()}`],
     )
     t.equal(samePort.status, exitCodes.unavailable)
@@ -153,7 +158,10 @@ t.test('errors that nobody foresaw are told apart from those of the system', asy
 })
 
 t.test('settings are printed as text and as Markdown, and docs/settings.md is up to date', async t => {
-  t.match(ottla('settings').stdout, /log\.retention\.hours {2}\(int; default 168\)\n {4}How long/)
+  t.match(
+    ottla('settings').stdout,
+    /log\.roll\.hours {2}\(int; default 168; allowed \[1,...\]\)\n {4}The age/,
+  )
   t.equal(ottla('settings', '--markdown').stdout, settingsAsMarkdown())
   t.equal(
     readFileSync('docs/settings.md', 'utf8'),

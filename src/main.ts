@@ -20,7 +20,7 @@ Examples:
   ottla                                        listen on port 9092, keep data in ./data
   ottla start --config server.properties
   ottla start --override listeners=PLAINTEXT://127.0.0.1:0 --override log.dirs=/var/lib/ottla
-  KAFKA_LOG_RETENTION_HOURS=24 ottla
+  KAFKA_NUM_PARTITIONS=3 ottla
 
 Settings have Kafka's names. Flags come before KAFKA_* variables (as in the apache/kafka image), these before the
 file, the file before defaults. "ottla settings" lists them all. Most used:

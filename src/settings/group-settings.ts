@@ -43,11 +43,6 @@ export const groupSettings = {
     importance: 'high',
     documentation: 'Segment size of __consumer_offsets.',
   }),
-  'offsets.load.buffer.size': int(5242880, {
-    atLeast: 1,
-    importance: 'high',
-    documentation: 'How many bytes are read at once when groups and offsets are loaded from their topic.',
-  }),
   'offsets.retention.minutes': int(10080, {
     atLeast: 1,
     importance: 'high',
@@ -64,11 +59,5 @@ export const groupSettings = {
     importance: 'low',
     documentation:
       "How long a partition remembers an idempotent producer's sequence numbers after its last record.",
-  }),
-  'producer.id.expiration.check.interval.ms': int(600000, {
-    atLeast: 1,
-    internal: true,
-    importance: 'low',
-    documentation: 'How often expired producers are looked for.',
   }),
 }

@@ -172,6 +172,7 @@ t.test('unknown keys warn, keys without effect are mentioned, older names are un
       'num.io.threads=8',
       'controller.quorum.voters=1@localhost:9093',
       'ssl.key.password=x',
+      'log.retention.bytes=5',
     ],
     file: file(
       'broker.id=9\nlog.dir=/var/lib/ottla\nauthorizer.class.name=\nnum.partitions=1\nnum.partitions=2\n',
@@ -185,6 +186,7 @@ t.test('unknown keys warn, keys without effect are mentioned, older names are un
       'info: num.io.threads (--override) has no effect: Ottla has an event loop where Kafka has thread pools',
       'debug: controller.quorum.voters (--override) has no effect: it concerns several brokers, and this is a single node',
       'warn: ssl.key.password (--override) has no effect: TLS and SASL are not served yet',
+      'warn: log.retention.bytes (--override) has no effect: retention is not carried out yet, so nothing is deleted by age or size',
     ],
   )
   t.match(settings, { 'node.id': 9, 'log.dirs': ['/var/lib/ottla'], 'num.partitions': 2 })

@@ -154,6 +154,9 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
       const parsed = parse<SettingValue>(setting, given.text)
       if (parsed.ok) values[name] = parsed.value
       else problems.push(badValue(name, setting, given, parsed.problem))
+      if (setting.notYet !== undefined) {
+        remarks.push({ level: 'warn', message: `${name} (${given.origin}) has no effect: ${setting.notYet}` })
+      }
       continue
     }
     const withoutEffect = findWithoutEffect(name)

@@ -9,6 +9,13 @@ export const compressionTypes = ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip'
 export const timestampTypes = ['CreateTime', 'LogAppendTime'] as const
 export const cleanupPolicies = ['compact', 'delete'] as const
 
+export const noRetention = 'retention is not carried out yet, so nothing is deleted by age or size'
+export const noDeletion = 'segments are not deleted yet'
+export const noJitter = 'segments are closed without jitter yet'
+export const noTimedFlush = 'flushing by time is not carried out yet'
+export const noCompaction = 'compaction is not carried out yet'
+const notUsed = 'it is not used yet'
+
 const never = Number.POSITIVE_INFINITY
 
 function atMostOneDirectory(directories: readonly string[]): string | undefined {
@@ -83,6 +90,7 @@ export const logSettings = {
     documentation: 'The age, in hours, at which a segment is closed even if it is not full.',
   }),
   'log.roll.jitter.ms': long(null, {
+    notYet: noJitter,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation:
@@ -90,40 +98,47 @@ export const logSettings = {
       'at once; log.roll.jitter.hours if unset.',
   }),
   'log.roll.jitter.hours': int(0, {
+    notYet: noJitter,
     atLeast: 0,
     importance: 'high',
     documentation: 'As log.roll.jitter.ms, in hours.',
   }),
   'log.retention.ms': long(null, {
+    notYet: noRetention,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'How long records are kept; -1 for ever, log.retention.minutes if unset.',
   }),
   'log.retention.minutes': int(null, {
+    notYet: noRetention,
     importance: 'high',
     documentation: 'How long records are kept, in minutes; log.retention.hours if unset.',
   }),
   'log.retention.hours': int(168, {
+    notYet: noRetention,
     importance: 'high',
     documentation: 'How long records are kept, in hours; -1 for ever.',
   }),
   'log.retention.bytes': long(-1, {
+    notYet: noRetention,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'The size beyond which a partition loses its oldest segments; -1 for no bound.',
   }),
   'log.retention.check.interval.ms': long(300000, {
+    notYet: noRetention,
     atLeast: 1,
     importance: 'medium',
     documentation: 'How often partitions are searched for segments that retention lets go.',
   }),
   'log.cleanup.policy': list(['delete'], {
+    notYet: 'neither is carried out yet',
     choices: cleanupPolicies,
     mayBeEmpty: true,
     dynamic: 'cluster-wide',
     importance: 'medium',
     documentation:
-      'What becomes of old segments: delete drops them, compact keeps the last record of each key.',
+      'What becomes of old segments: delete drops them by age and size, compact keeps the last record of each key.',
   }),
   'log.index.size.max.bytes': int(10485760, {
     atLeast: 4,
@@ -144,11 +159,13 @@ export const logSettings = {
     documentation: 'Force a partition to disk after this many records.',
   }),
   'log.flush.interval.ms': long(null, {
+    notYet: noTimedFlush,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'Force a partition to disk after this time; log.flush.scheduler.interval.ms if unset.',
   }),
   'log.flush.scheduler.interval.ms': long(never, {
+    notYet: noTimedFlush,
     importance: 'high',
     documentation: 'How often partitions are searched for what log.flush.interval.ms makes due.',
   }),
@@ -158,22 +175,18 @@ export const logSettings = {
     documentation: 'How often the recovery points are written; recovery after a crash starts from them.',
   }),
   'log.flush.start.offset.checkpoint.interval.ms': int(60000, {
+    notYet: notUsed,
     atLeast: 0,
     importance: 'high',
     documentation: 'How often the start offsets of the partitions are written.',
   }),
   'log.segment.delete.delay.ms': long(60000, {
+    notYet: noDeletion,
     atLeast: 0,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation:
       'How long the files of a dropped segment stay on disk, renamed, for readers that still use them.',
-  }),
-  'log.initial.task.delay.ms': long(30000, {
-    atLeast: 0,
-    internal: true,
-    importance: 'low',
-    documentation: 'How long after the start the periodic work on the logs begins.',
   }),
   'log.message.timestamp.type': oneOf(timestampTypes, 'CreateTime', {
     dynamic: 'cluster-wide',
@@ -194,24 +207,28 @@ export const logSettings = {
     documentation: "How far a producer's timestamp may lie in the future before the record is refused.",
   }),
   'log.cleaner.delete.retention.ms': long(86400000, {
+    notYet: noCompaction,
     atLeast: 0,
     dynamic: 'cluster-wide',
     importance: 'medium',
     documentation: 'How long compaction keeps tombstones, so that consumers can see the deletion.',
   }),
   'log.cleaner.min.compaction.lag.ms': long(0, {
+    notYet: noCompaction,
     atLeast: 0,
     dynamic: 'cluster-wide',
     importance: 'medium',
     documentation: 'How long a record stays out of the reach of compaction.',
   }),
   'log.cleaner.max.compaction.lag.ms': long(never, {
+    notYet: noCompaction,
     atLeast: 1,
     dynamic: 'cluster-wide',
     importance: 'medium',
     documentation: 'The age at which a record becomes due for compaction whatever the dirty ratio.',
   }),
   'log.cleaner.min.cleanable.ratio': double(0.5, {
+    notYet: noCompaction,
     atLeast: 0,
     atMost: 1,
     dynamic: 'cluster-wide',
@@ -231,6 +248,7 @@ export const logSettings = {
       'Passed on to topics, where it is reported but changes nothing: a single node elects no leaders.',
   }),
   'num.recovery.threads.per.data.dir': int(2, {
+    notYet: notUsed,
     atLeast: 1,
     dynamic: 'cluster-wide',
     importance: 'high',

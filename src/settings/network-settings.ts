@@ -133,6 +133,7 @@ export const networkSettings = {
       'How many incremental fetch sessions the broker keeps; without one a client fetches in full each time.',
   }),
   'metrics.port': int(9404, {
+    notYet: 'metrics are not served yet',
     atLeast: -1,
     atMost: 65535,
     ours: true,

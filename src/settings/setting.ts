@@ -28,6 +28,8 @@ export interface SettingFacts {
   readonly sensitive?: boolean
   /** Left out of DescribeConfigs and the documentation: Kafka has a few of these for its own tests. */
   readonly internal?: boolean
+  /** Why the value is reported but does nothing yet. Setting it is answered with a warning that says so. */
+  readonly notYet?: string
   /** True if the name is not Kafka's but ours. */
   readonly ours?: boolean
 }

@@ -13,14 +13,11 @@ const mostUsed: readonly BrokerSettingName[] = [
   'node.id',
   'num.partitions',
   'auto.create.topics.enable',
-  'log.retention.hours',
-  'log.retention.bytes',
   'log.segment.bytes',
   'message.max.bytes',
   'write.caching.default',
   'group.initial.rebalance.delay.ms',
   'offsets.retention.minutes',
-  'metrics.port',
 ]
 
 type Table = Readonly<Record<string, Setting>>
@@ -49,6 +46,10 @@ function publicSettings(table: Table): [string, Setting][] {
     .sort(([left], [right]) => (left < right ? -1 : 1))
 }
 
+function shownDocumentation({ documentation, notYet }: Setting): string {
+  return notYet === undefined ? documentation : `${documentation} No effect yet: ${notYet}.`
+}
+
 /** One line each: the name, the default and the first sentence of what it does. */
 export function mostUsedSettings(): string {
   const rows = mostUsed.map(name => {
@@ -68,7 +69,7 @@ function asText([name, setting]: [string, Setting]): string {
     `default ${shownDefault(setting)}`,
     ...(setting.allowed === undefined ? [] : [`allowed ${setting.allowed}`]),
   ]
-  return `${name}  (${facts.join('; ')})\n${wrap(setting.documentation, '    ')}\n`
+  return `${name}  (${facts.join('; ')})\n${wrap(shownDocumentation(setting), '    ')}\n`
 }
 
 export function settingsAsText(): string {
@@ -91,7 +92,7 @@ function markdownRow(name: string, setting: Setting, lastCell: string): string {
     `\`${shownDefault(setting)}\``,
     cell(allowed),
     lastCell,
-    cell(setting.documentation),
+    cell(shownDocumentation(setting)),
   ]
   return `| ${cells.join(' | ')} |\n`
 }

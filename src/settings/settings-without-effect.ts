@@ -31,7 +31,7 @@ const security: WithoutEffect = { level: 'warn', reason: 'TLS and SASL are not s
 const authorization: WithoutEffect = { level: 'refused', reason: 'access control is not enforced yet' }
 const authorizerOnly: WithoutEffect = { level: 'info', reason: 'it only matters with an authorizer' }
 const policies: WithoutEffect = { level: 'warn', reason: 'policy classes in Java cannot be run' }
-const coordinator: WithoutEffect = { level: 'info', reason: "Ottla's coordinator has no use for it" }
+const unneeded: WithoutEffect = { level: 'info', reason: 'Ottla has no use for it' }
 
 const byName: Readonly<Record<string, WithoutEffect>> = {
   'inter.broker.listener.name': cluster,
@@ -63,12 +63,15 @@ const byName: Readonly<Record<string, WithoutEffect>> = {
       'Kafka 4 replaced it by log.message.timestamp.before.max.ms and log.message.timestamp.after.max.ms',
   },
   'log.dir.failure.timeout.ms': replication,
-  'offsets.commit.timeout.ms': coordinator,
-  'offsets.topic.compression.codec': coordinator,
-  'offsets.commit.required.acks': coordinator,
+  'offsets.commit.timeout.ms': unneeded,
+  'offsets.load.buffer.size': unneeded,
+  'producer.id.expiration.check.interval.ms': unneeded,
+  'log.initial.task.delay.ms': unneeded,
+  'offsets.topic.compression.codec': unneeded,
+  'offsets.commit.required.acks': unneeded,
   'group.coordinator.rebalance.protocols': newGroups,
   'max.connection.creation.rate': quotas,
-  'max.request.partition.size.limit': coordinator,
+  'max.request.partition.size.limit': unneeded,
   'principal.builder.class': security,
   'connections.max.reauth.ms': security,
   'connection.failed.authentication.delay.ms': security,
@@ -104,7 +107,7 @@ const byPrefix: readonly (readonly [prefix: string, why: WithoutEffect])[] = [
   ['zookeeper.', zookeeper],
   ['log.cleaner.', compaction],
   ['transaction.', transactions],
-  ['group.coordinator.', coordinator],
+  ['group.coordinator.', unneeded],
   ['group.consumer.', newGroups],
   ['group.share.', newGroups],
   ['group.streams.', newGroups],

@@ -4,7 +4,16 @@
  * minutes. The last synonym always has a value, so a topic configuration always has one too.
  */
 import type { BrokerSettingName } from './broker-settings.ts'
-import { cleanupPolicies, compressionTypes, timestampTypes } from './log-settings.ts'
+import {
+  cleanupPolicies,
+  compressionTypes,
+  noCompaction,
+  noDeletion,
+  noJitter,
+  noRetention,
+  noTimedFlush,
+  timestampTypes,
+} from './log-settings.ts'
 import { boolean, double, int, list, long, oneOf, type Setting, type ValuesOf } from './setting.ts'
 
 export interface Synonym {
@@ -37,9 +46,9 @@ export const topicSettingTable = {
       choices: cleanupPolicies,
       mayBeEmpty: true,
       importance: 'medium',
+      notYet: 'neither is carried out yet',
       documentation:
-        'What becomes of old segments: delete drops them by age and size, compact keeps the last record of each ' +
-        'key. Compaction is accepted and remembered, but not carried out yet.',
+        'What becomes of old segments: delete drops them by age and size, compact keeps the last record of each key.',
     }),
   ),
   'compression.type': from(
@@ -52,6 +61,7 @@ export const topicSettingTable = {
   'delete.retention.ms': from(
     ['log.cleaner.delete.retention.ms'],
     long(86400000, {
+      notYet: noCompaction,
       atLeast: 0,
       importance: 'medium',
       documentation: 'How long compaction keeps tombstones, so that consumers can see the deletion.',
@@ -60,6 +70,7 @@ export const topicSettingTable = {
   'file.delete.delay.ms': from(
     ['log.segment.delete.delay.ms'],
     long(60000, {
+      notYet: noDeletion,
       atLeast: 0,
       importance: 'medium',
       documentation:
@@ -77,6 +88,7 @@ export const topicSettingTable = {
   'flush.ms': from(
     ['log.flush.interval.ms', 'log.flush.scheduler.interval.ms'],
     long(never, {
+      notYet: noTimedFlush,
       atLeast: 0,
       importance: 'medium',
       documentation: 'Force the partition to disk after this time.',
@@ -93,6 +105,7 @@ export const topicSettingTable = {
   'max.compaction.lag.ms': from(
     ['log.cleaner.max.compaction.lag.ms'],
     long(never, {
+      notYet: noCompaction,
       atLeast: 1,
       importance: 'medium',
       documentation: 'The age at which a record becomes due for compaction whatever the dirty ratio.',
@@ -133,6 +146,7 @@ export const topicSettingTable = {
   'min.cleanable.dirty.ratio': from(
     ['log.cleaner.min.cleanable.ratio'],
     double(0.5, {
+      notYet: noCompaction,
       atLeast: 0,
       atMost: 1,
       importance: 'medium',
@@ -142,6 +156,7 @@ export const topicSettingTable = {
   'min.compaction.lag.ms': from(
     ['log.cleaner.min.compaction.lag.ms'],
     long(0, {
+      notYet: noCompaction,
       atLeast: 0,
       importance: 'medium',
       documentation: 'How long a record stays out of the reach of compaction.',
@@ -173,6 +188,7 @@ export const topicSettingTable = {
   'retention.bytes': from(
     ['log.retention.bytes'],
     long(-1, {
+      notYet: noRetention,
       importance: 'medium',
       documentation: 'The size beyond which the partition loses its oldest segments; -1 for no bound.',
     }),
@@ -184,6 +200,7 @@ export const topicSettingTable = {
       { setting: 'log.retention.hours', perUnitMs: hourMs },
     ],
     long(604800000, {
+      notYet: noRetention,
       atLeast: -1,
       importance: 'medium',
       documentation: 'How long records are kept; -1 for ever.',
@@ -208,6 +225,7 @@ export const topicSettingTable = {
   'segment.jitter.ms': from(
     ['log.roll.jitter.ms', { setting: 'log.roll.jitter.hours', perUnitMs: hourMs }],
     long(0, {
+      notYet: noJitter,
       atLeast: 0,
       importance: 'medium',
       documentation:
