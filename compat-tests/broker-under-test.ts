@@ -30,6 +30,13 @@ const memoryFileSystems = new Set([0x01021994, 0x858458f6])
 /** No test should wait out the pause that gathers members of a new group. */
 const overrides = { 'group.initial.rebalance.delay.ms': '0' }
 
+/** Killed and started again, Kafka's broker waits until its controller has given up its former self. */
+const apacheKafkaOverrides = {
+  ...overrides,
+  'broker.session.timeout.ms': '3000',
+  'broker.heartbeat.interval.ms': '500',
+}
+
 export async function startBrokerUnderTest(choice: BrokerChoice): Promise<BrokerUnderTest> {
   if (choice.kind === 'external') return await useRunningBroker(choice.address)
   const directory = await directoryOnDisk()
@@ -37,7 +44,7 @@ export async function startBrokerUnderTest(choice: BrokerChoice): Promise<Broker
   const start = () =>
     choice.kind === 'ottla'
       ? startOttla({ port, directory, overrides, main: choice.main })
-      : startApacheKafka({ port, directory, overrides })
+      : startApacheKafka({ port, directory, overrides: apacheKafkaOverrides })
   const removeDirectory = () => rm(directory, { recursive: true, force: true })
   let broker: RunningBroker
   try {

@@ -124,7 +124,14 @@ function without(
   reason: string,
 ): CapabilityResult[] {
   console.log(`${client}: ${reason}`)
-  return capabilities.map(({ name }) => ({ client, capability: name, outcome, durationMs: 0, reason }))
+  const firstLine = reason.split('\n', 1)[0]!
+  return capabilities.map(({ name }) => ({
+    client,
+    capability: name,
+    outcome,
+    durationMs: 0,
+    reason: firstLine,
+  }))
 }
 
 // Clients leave timers and sockets behind when they fail, so the process ends itself.

@@ -30,11 +30,12 @@ export function openAdmin(context: TestContext): Admin {
   return admin
 }
 
+/** Waits for acks=all unless told otherwise: what is asked about afterwards must be there (FINDINGS.md). */
 export function openProducer(
   context: TestContext,
   options: Partial<ProducerOptions<Buffer, Buffer, Buffer, Buffer>> = {},
 ): Producer {
-  const producer = new Producer({ ...clientOptions(context.bootstrap), ...options })
+  const producer = new Producer({ ...clientOptions(context.bootstrap), acks: -1, ...options })
   context.cleanUp(() => producer.close(true))
   return producer
 }

@@ -14,6 +14,7 @@ const groupClient: GroupClient = {
   createTopic: (context, partitions) => createTopic(context, 'group', partitions),
   // A fetch that was under way when the member joined again brings records that come once more afterwards.
   mayRepeat: true,
+  restMs: 300,
   async openProducer(context) {
     const producer = openProducer(context)
     return (topic, messages) =>
