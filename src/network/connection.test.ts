@@ -9,6 +9,7 @@ import t, { type Test } from 'tap'
 import type { WireWriter } from '../../protocol-codecs/wire-writer.ts'
 import { type SeededRandom, seededRandom } from '../../scripts/seeded-random.ts'
 import { silentLogger } from '../platform/logger.ts'
+import type { Outcome } from '../requests/request-processor.ts'
 import { ManualClock } from '../testing/manual-clock.ts'
 import {
   bodyOf,
@@ -19,7 +20,7 @@ import {
   WatchedPool,
   writeAnswer,
 } from '../testing/scripted-listener.ts'
-import { Connection, type ConnectionLimits, type Outcome } from './connection.ts'
+import { Connection, type ConnectionLimits } from './connection.ts'
 import { RequestMemory } from './request-memory.ts'
 
 /** Takes writes and completes them when the test lets it; otherwise as a `net.Socket` with `onread`. */

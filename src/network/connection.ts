@@ -17,40 +17,20 @@ import { WireWriter } from '../../protocol-codecs/wire-writer.ts'
 import type { BufferPool } from '../platform/buffer-pool.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import type {
+  ClientConnection,
+  ConnectionFacts,
+  Outcome,
+  RequestProcessor,
+} from '../requests/request-processor.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import type { RequestMemory, RequestMemoryShare } from './request-memory.ts'
-
-/** How a request ended. */
-export interface Outcome {
-  /** Writes the response with its header; undefined: nothing is answered. */
-  readonly write: ((writer: WireWriter) => void) | undefined
-  /** The connection is closed in place of an answer. */
-  readonly closes: boolean
-  /** Called when the response has left, or never will. */
-  readonly sent: readonly (() => void)[]
-}
-
-/** What the network asks of the layer above for each frame. */
-export interface RequestProcessor {
-  /** Whether the request in this frame may start while pipelined ones are in flight. */
-  isPipelined(frame: Buffer, start: number, end: number): boolean
-  /** Starts a request. The bytes are valid until the call returns. */
-  start(connection: Connection, frame: Buffer, start: number, end: number): Outcome | Promise<Outcome>
-}
 
 export interface ConnectionLimits {
   readonly maxFrameSize: number
   readonly maxInFlight: number
   /** From this many unsent bytes on no further request is started. */
   readonly maxQueuedBytes: number
-}
-
-export interface ConnectionFacts {
-  readonly id: string
-  readonly listenerName: string
-  readonly clientHost: string
-  readonly localAddress: string
-  readonly localPort: number
 }
 
 export interface ConnectionTools {
@@ -70,7 +50,7 @@ const nobody: readonly (() => void)[] = []
 /** How long a client may take to read the last answers before its connection is cut. */
 const lastSendTimeoutMs = 5000
 
-export class Connection {
+export class Connection implements ClientConnection {
   readonly facts: ConnectionFacts
   private lastActiveMs: number
   private readonly socket: Socket
@@ -124,7 +104,6 @@ export class Connection {
     socket.once('close', () => this.gone())
   }
 
-  /** Calls back when the connection closes or the broker stops; gives a function that takes this back. */
   onClose(callback: () => void): () => void {
     this.closeListeners.add(callback)
     return () => this.closeListeners.delete(callback)

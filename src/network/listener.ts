@@ -13,13 +13,9 @@ import {
   type SocketConstructorOpts,
 } from 'node:net'
 import type { Timer } from '../platform/clock.ts'
+import type { RequestProcessor } from '../requests/request-processor.ts'
 import type { ListenerAddress } from '../settings/listener-syntax.ts'
-import {
-  Connection,
-  type ConnectionLimits,
-  type ConnectionTools,
-  type RequestProcessor,
-} from './connection.ts'
+import { Connection, type ConnectionLimits, type ConnectionTools } from './connection.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
 import { plainAddress } from './plain-address.ts'
 

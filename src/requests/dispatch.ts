@@ -10,9 +10,9 @@ import { apiVersionsRequest, apiVersionsResponse } from '../../protocol-codecs/m
 import { parseVersions } from '../../protocol-codecs/versions.ts'
 import { DecodeError, WireReader } from '../../protocol-codecs/wire-reader.ts'
 import type { WireWriter } from '../../protocol-codecs/wire-writer.ts'
-import type { Connection, Outcome, RequestProcessor } from '../network/connection.ts'
 import { unsupportedApiVersions } from './api-versions.ts'
 import { closeConnection, type Handler, noResponse, type RequestContext } from './handler.ts'
+import type { ClientConnection, Outcome, RequestProcessor } from './request-processor.ts'
 import type { Services } from './services.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the list holds handlers of every API
@@ -43,7 +43,7 @@ export class Dispatcher implements RequestProcessor {
     return end - start >= 2 && this.apis[frame.readInt16BE(start)]?.handler.ordering === 'pipelined'
   }
 
-  start(connection: Connection, frame: Buffer, start: number, end: number): Outcome | Promise<Outcome> {
+  start(client: ClientConnection, frame: Buffer, start: number, end: number): Outcome | Promise<Outcome> {
     const reader = new WireReader(frame, start, end)
     let apiKey = -1
     let apiVersion = -1
@@ -56,7 +56,7 @@ export class Dispatcher implements RequestProcessor {
       if (api === undefined || apiVersion < api.first || apiVersion > api.last) {
         if (apiKey === apiVersionsRequest.apiKey) return this.answerUnknownVersion(correlationId)
         this.services.logger.warn(
-          { client: connection.facts.clientHost, apiKey, apiVersion },
+          { client: client.facts.clientHost, apiKey, apiVersion },
           'a request that is not served; closing the connection',
         )
         return closes
@@ -64,16 +64,11 @@ export class Dispatcher implements RequestProcessor {
       const codec = codecFor(api.handler.request, apiVersion)
       if (codec.flexible) reader.skipTags()
       const request = codec.decode(reader)
-      return this.run(
-        api.handler,
-        request as never,
-        correlationId,
-        new Context(connection, apiVersion, clientId),
-      )
+      return this.run(api.handler, request as never, correlationId, new Context(client, apiVersion, clientId))
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.services.logger.warn(
-        { client: connection.facts.clientHost, apiKey, apiVersion, reason: error.message },
+        { client: client.facts.clientHost, apiKey, apiVersion, reason: error.message },
         'a request that cannot be read; closing the connection',
       )
       return closes
@@ -183,9 +178,9 @@ class Context implements RequestContext {
   readonly apiVersion: number
   readonly clientId: string
   sent: (() => void)[] = []
-  private readonly connection: Connection
+  private readonly connection: ClientConnection
 
-  constructor(connection: Connection, apiVersion: number, clientId: string) {
+  constructor(connection: ClientConnection, apiVersion: number, clientId: string) {
     this.connection = connection
     this.apiVersion = apiVersion
     this.clientId = clientId

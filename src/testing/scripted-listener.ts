@@ -5,13 +5,13 @@
  */
 import { connect, type Socket } from 'node:net'
 import type { WireWriter } from '../../protocol-codecs/wire-writer.ts'
-import type { Connection, Outcome, RequestProcessor } from '../network/connection.ts'
 import { ConnectionBudget } from '../network/connection-budget.ts'
 import { type Listener, type ListenerLimits, listen } from '../network/listener.ts'
 import { RequestMemory } from '../network/request-memory.ts'
 import { type BufferPool, bufferPool } from '../platform/buffer-pool.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { type Logger, silentLogger } from '../platform/logger.ts'
+import type { ClientConnection, Outcome, RequestProcessor } from '../requests/request-processor.ts'
 import type { ListenerAddress } from '../settings/listener-syntax.ts'
 
 export interface ScriptedRequest {
@@ -19,7 +19,7 @@ export interface ScriptedRequest {
   readonly isPipelined: boolean
   /** A copy of the body. */
   readonly body: Buffer
-  readonly connection: Connection
+  readonly connection: ClientConnection
 }
 
 /** The body of the answer, or how else the request ends. */
@@ -53,7 +53,7 @@ export class ScriptedProcessor implements RequestProcessor {
     return frame[start + 4] === 1
   }
 
-  start(connection: Connection, frame: Buffer, start: number, end: number): Outcome | Promise<Outcome> {
+  start(connection: ClientConnection, frame: Buffer, start: number, end: number): Outcome | Promise<Outcome> {
     const id = frame.readInt32BE(start)
     this.started.push(id)
     const body = Buffer.from(frame.subarray(start + headerSize, end))
