@@ -4,12 +4,13 @@
  */
 import { measure } from './measurement.ts'
 import { consumePerf, producePerf } from './perf-tools.ts'
-import { produceLoads } from './produce.ts'
 import type { Scenario } from './scenario.ts'
 import {
   cpuSecondsPerGigabyte,
   createTopic,
   deleteTopic,
+  describeLoad,
+  loadsOf,
   recordCount,
   type ThroughputSample,
   throughputResult,
@@ -27,14 +28,14 @@ export const consume: Scenario = {
     const samples: ThroughputSample[] = []
     await withBrokers(context, 'relaxed', async brokers => {
       let topics = 0
-      for (const load of produceLoads.filter(candidate => candidate.flush === 'relaxed')) {
+      for (const load of loadsOf(context, 'relaxed')) {
         const { recordBytes, batchBytes } = load
         const records = recordCount(context, load)
-        const what = `consume ${recordBytes} B in ${batchBytes / 1024} KB batches`
+        const what = `consume ${describeLoad(load)}`
         const topic = `consume-${topics++}`
         for (const [contestant, broker] of brokers) {
           context.progress(`${what}, filling ${contestant.name}`)
-          await createTopic(broker, topic, context.partitions)
+          await createTopic(broker, topic, load.partitions)
           await producePerf({
             bootstrap: broker.bootstrap,
             topic,

@@ -10,7 +10,8 @@ import {
   cpuSecondsPerGigabyte,
   createTopic,
   deleteTopic,
-  type Load,
+  describeLoad,
+  loadsOf,
   recordCount,
   type ThroughputSample,
   throughputResult,
@@ -19,14 +20,6 @@ import {
 
 /** CPU seconds per GB produced that Ottla may use. */
 const limit = 1.2
-
-export const produceLoads: Load[] = [
-  { recordBytes: 100, batchBytes: 16_384, flush: 'relaxed' },
-  { recordBytes: 1024, batchBytes: 16_384, flush: 'relaxed' },
-  { recordBytes: 100, batchBytes: 131_072, flush: 'relaxed' },
-  { recordBytes: 1024, batchBytes: 131_072, flush: 'relaxed' },
-  { recordBytes: 1024, batchBytes: 16_384, flush: 'durable' },
-]
 
 export const produce: Scenario = {
   name: 'produce',
@@ -37,7 +30,7 @@ export const produce: Scenario = {
     for (const flush of ['relaxed', 'durable'] as const) {
       await withBrokers(context, flush, async brokers => {
         let run = 0
-        for (const load of produceLoads.filter(candidate => candidate.flush === flush)) {
+        for (const load of loadsOf(context, flush)) {
           const records = recordCount(context, load)
           // Round 0 warms up and is not counted.
           for (let round = 0; round <= context.rounds; round++) {
@@ -45,10 +38,9 @@ export const produce: Scenario = {
               const topic = `produce-${run++}`
               const isWarmUp = round === 0
               context.progress(
-                `produce ${load.recordBytes} B in ${load.batchBytes / 1024} KB batches, ${flush}, ${contestant.name}, ` +
-                  (isWarmUp ? 'warming up' : `round ${round}`),
+                `produce ${describeLoad(load)}, ${contestant.name}, ${isWarmUp ? 'warming up' : `round ${round}`}`,
               )
-              await createTopic(broker, topic, context.partitions)
+              await createTopic(broker, topic, load.partitions)
               const runRecords = isWarmUp ? Math.ceil(records / 4) : records
               const [result, measurement] = await measure(broker, () =>
                 producePerf({

@@ -10,7 +10,8 @@ export interface BenchContext {
   rounds: number
   /** Record data per run and broker, in megabytes of 10^6 bytes; a durable run moves a fifth of it. */
   megabytes: number
-  partitions: number
+  /** Partitions of the topics, one after the other: they decide how many batches a request carries. */
+  partitions: number[]
   idleSeconds: number
   progress(text: string): void
 }

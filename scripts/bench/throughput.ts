@@ -15,6 +15,7 @@ export interface Load {
   recordBytes: number
   batchBytes: number
   flush: Flush
+  partitions: number
 }
 
 export interface ThroughputSample extends Load, Measurement {
@@ -29,6 +30,21 @@ export interface ThroughputSample extends Load, Measurement {
   p99Ms?: number
   /** How full the producer's batches were. */
   filledBatchBytes?: number
+}
+
+/** The grid's cells of one flush behaviour, for every number of partitions that was asked for. */
+export function loadsOf(context: BenchContext, flush: Flush): Load[] {
+  const grid: Omit<Load, 'partitions'>[] =
+    flush === 'durable'
+      ? [{ recordBytes: 1024, batchBytes: 16_384, flush }]
+      : [16_384, 131_072].flatMap(batchBytes =>
+          [100, 1024].map(recordBytes => ({ recordBytes, batchBytes, flush })),
+        )
+  return context.partitions.flatMap(partitions => grid.map(load => ({ ...load, partitions })))
+}
+
+export function describeLoad({ recordBytes, batchBytes, flush, partitions }: Load): string {
+  return `${recordBytes} B records in ${batchBytes / 1024} KB batches, ${partitions} partition(s), ${flush}`
 }
 
 export function recordCount(context: BenchContext, load: Load): number {
@@ -82,24 +98,27 @@ async function withAdmin(broker: RunningBroker, run: (admin: kafkajs.Admin) => P
 
 /** Medians per cell and broker, and Ottla's cells of relaxed 16 KB batches held against the limit. */
 export function throughputResult(samples: ThroughputSample[], atMost: number, what: string): ScenarioResult {
-  const cells = groupBy(samples, ({ recordBytes, batchBytes, flush, broker }) =>
-    [recordBytes, batchBytes, flush, broker].join(' '),
-  )
+  const cells = groupBy(samples, sample => `${describeLoad(sample)} ${sample.broker}`)
   const hasLatency = samples.some(sample => sample.p50Ms !== undefined)
   const limits: Limit[] = []
   const rows = [...cells.values()].map(cell => {
-    const { recordBytes, batchBytes, flush, broker } = cell[0]!
+    const { recordBytes, batchBytes, flush, partitions, broker } = cell[0]!
     const middle = (pick: (sample: ThroughputSample) => number | undefined) =>
       median(cell.map(pick).filter(value => value !== undefined))
     const cost = cell.map(sample => sample.cpuSecondsPerGigabyte)
     const foreign = Math.max(...cell.map(sample => sample.foreignCores))
     if (broker === 'ottla' && flush === 'relaxed' && batchBytes === 16_384) {
-      const load = `${recordBytes} B records in 16 KB batches, relaxed`
-      limits.push({ what: `${what} ${load}`, unit: 'CPU-s/GB', atMost, measured: median(cost) })
+      limits.push({
+        what: `${what} ${describeLoad(cell[0]!)}`,
+        unit: 'CPU-s/GB',
+        atMost,
+        measured: median(cost),
+      })
     }
     return [
       `${recordBytes} B`,
       `${batchBytes / 1024} KB`,
+      partitions,
       flush,
       broker,
       readable(middle(sample => sample.recordsPerSecond)),
@@ -122,6 +141,7 @@ export function throughputResult(samples: ThroughputSample[], atMost: number, wh
     headings: [
       'record',
       'batch',
+      'partitions',
       'flush',
       'broker',
       'records/s',
