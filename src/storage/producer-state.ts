@@ -31,8 +31,11 @@ export interface ProducerEntry {
   epoch: number
   /** Oldest first, at most five, all of `epoch`. */
   batches: StoredBatch[]
-  /** Time of the last append, by the log's clock or the batch's; decides expiry. */
+  /** Largest timestamp of the last batch, which may be any time the client says. */
   lastTimestampMs: number
+  /** Since when nothing new was seen of it, and what was seen last; kept by `expire`. */
+  idleSinceMs?: number
+  idleLastOffset?: number
   coordinatorEpoch: number
   /** First offset of the open transaction; -1: none. */
   transactionFirstOffset: number
@@ -102,6 +105,8 @@ export class ProducerStates {
         epoch: batch.producerEpoch,
         batches: [],
         lastTimestampMs: batch.timestampMs,
+        idleSinceMs: undefined,
+        idleLastOffset: undefined,
         coordinatorEpoch: -1,
         transactionFirstOffset: -1,
       }
@@ -122,10 +127,18 @@ export class ProducerStates {
     entry.lastTimestampMs = batch.timestampMs
   }
 
-  /** Forgets producers that were idle since `beforeMs` and have no open transaction. */
-  expire(beforeMs: number): void {
+  /**
+   * Forgets producers that were idle for `expirationMs` and have no open transaction. Call it now and
+   * then: time is counted from the call that first finds nothing new, by the broker's clock, because
+   * somebody who loads last year's records now is not idle.
+   */
+  expire(nowMs: number, expirationMs: number): void {
     for (const entry of this.entries.values()) {
-      if (entry.transactionFirstOffset < 0 && entry.lastTimestampMs < beforeMs) {
+      const lastOffset = entry.batches.at(-1)?.lastOffset ?? -1
+      if (entry.idleSinceMs === undefined || entry.idleLastOffset !== lastOffset) {
+        entry.idleSinceMs = nowMs
+        entry.idleLastOffset = lastOffset
+      } else if (entry.transactionFirstOffset < 0 && nowMs - entry.idleSinceMs >= expirationMs) {
         this.entries.delete(entry.producerId)
       }
     }

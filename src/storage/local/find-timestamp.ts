@@ -2,13 +2,13 @@
 import { recordsOf } from '../../../protocol-codecs/read-records.ts'
 import {
   batchBaseOffset,
+  batchLastOffset,
   batchLeaderEpoch,
-  batchMaxTimestamp,
   batchSize,
 } from '../../../protocol-codecs/record-batch.ts'
 import type { OffsetAndTimestamp } from '../partition-log.ts'
 import type { PartitionLog } from './partition-log.ts'
-import { scanBatches } from './scan-batches.ts'
+import { indexableTimestamp, scanBatches } from './scan-batches.ts'
 import type { Segment } from './segment.ts'
 
 /** The first record at or above the log start with a timestamp of at least `timestampMs`, below `endOffset`. */
@@ -17,30 +17,103 @@ export function findTimestamp(
   timestampMs: number,
   endOffset: number,
 ): OffsetAndTimestamp | undefined {
-  for (const segment of log.segments) {
+  for (let i = log.segmentIndex(log.logStartOffset); i < log.segments.length; i++) {
+    const segment = log.segments[i]!
     if (segment.baseOffset >= endOffset) return undefined
-    if (segment !== log.activeSegment && segmentMaxTimestamp(segment) < timestampMs) continue
-    const from = segment.offsets.positionBefore(segment.times.offsetBefore(timestampMs))
+    if (segment.findMaxTimestamp() < timestampMs) continue
+    const from = Math.max(positionFor(segment, timestampMs), positionOf(segment, log.logStartOffset))
     const found = firstRecord(log, segment, from, timestampMs, endOffset)
     if (found !== undefined) return found
   }
   return undefined
 }
 
-/** The first of the records with the largest timestamp. */
-export function findMaxTimestamp(log: PartitionLog, endOffset: number): OffsetAndTimestamp | undefined {
-  let best: Segment | undefined
-  for (const segment of log.segments) {
-    if (best === undefined || segmentMaxTimestamp(segment) > best.maxTimestampMs) best = segment
-  }
-  if (best === undefined || segmentMaxTimestamp(best) < 0) return undefined
-  return firstRecord(log, best, 0, best.maxTimestampMs, endOffset)
+/**
+ * Where to start looking for `timestampMs`. A time entry is made together with an offset entry, and only
+ * where the largest timestamp has grown: so up to the last offset entry below the first time entry that
+ * reaches the timestamp, nothing reaches it.
+ */
+function positionFor(segment: Segment, timestampMs: number): number {
+  const reached = segment.times.firstAtOrAbove(timestampMs)
+  return segment.offsets.positionBefore(reached === undefined ? 0x7fffffff : reached - 1)
 }
 
-/** A sealed segment's largest timestamp is its last time index entry; touching the index loads it. */
-function segmentMaxTimestamp(segment: Segment): number {
-  if (segment.maxTimestampMs < 0) segment.times.last()
-  return segment.maxTimestampMs
+function positionOf(segment: Segment, offset: number): number {
+  const relativeOffset = Math.min(offset - segment.baseOffset, 0x7fffffff)
+  return relativeOffset <= 0 ? 0 : segment.offsets.positionBefore(relativeOffset)
+}
+
+/** The first of the records with the largest timestamp between log start and `endOffset`. */
+export function findMaxTimestamp(log: PartitionLog, endOffset: number): OffsetAndTimestamp | undefined {
+  // The indexes speak of batches. Only where one lies across the log start can they be wrong.
+  return findMax(log, endOffset, maxTimestampByIndex) ?? findMax(log, endOffset, maxTimestampByRecords)
+}
+
+function findMax(
+  log: PartitionLog,
+  endOffset: number,
+  maxTimestampOf: (log: PartitionLog, segment: Segment, endOffset: number) => number,
+): OffsetAndTimestamp | undefined {
+  let best: { segment: Segment; timestampMs: number } | undefined
+  for (let i = log.segmentIndex(log.logStartOffset); i < log.segments.length; i++) {
+    const segment = log.segments[i]!
+    if (segment.baseOffset >= endOffset) break
+    const timestampMs = maxTimestampOf(log, segment, endOffset)
+    if (timestampMs > (best?.timestampMs ?? -1)) best = { segment, timestampMs }
+  }
+  if (best === undefined) return undefined
+  const { segment, timestampMs } = best
+  const from = Math.max(positionFor(segment, timestampMs), positionOf(segment, log.logStartOffset))
+  return firstRecord(log, segment, from, timestampMs, endOffset)
+}
+
+function maxTimestampByIndex(log: PartitionLog, segment: Segment, endOffset: number): number {
+  const largest = segment.findMaxTimestamp()
+  if (segment.maxTimestampOffset < log.logStartOffset) return maxTimestampByRecords(log, segment, endOffset)
+  if (segment.maxTimestampOffset < endOffset) return largest
+  // It is not readable yet: the largest up to the last index entry below the end, or in what follows that.
+  const indexed = segment.offsets.entryAtOrBelow(endOffset - 1 - segment.baseOffset)
+  let found = -1
+  if (indexed !== undefined) {
+    const time = segment.times.entryUpTo(indexed.relativeOffset)
+    if (time !== undefined) {
+      if (segment.baseOffset + time.relativeOffset < log.logStartOffset) {
+        return maxTimestampByRecords(log, segment, endOffset)
+      }
+      found = time.timestampMs
+    }
+  }
+  scanBatches(segment, indexed?.position ?? 0, log.readLimit(segment), false, (buffer, at) => {
+    if (batchLastOffset(buffer, at) >= log.logStartOffset) {
+      found = Math.max(found, indexableTimestamp(buffer, at))
+    }
+    return true
+  })
+  return found
+}
+
+function maxTimestampByRecords(log: PartitionLog, segment: Segment, endOffset: number): number {
+  let found = -1
+  scanBatches(
+    segment,
+    positionOf(segment, log.logStartOffset),
+    log.readLimit(segment),
+    false,
+    (buffer, at) => {
+      if (batchLastOffset(buffer, at) < log.logStartOffset) return true
+      if (batchBaseOffset(buffer, at) >= endOffset) return false
+      const timestampMs = indexableTimestamp(buffer, at)
+      if (timestampMs <= found) return true
+      if (batchBaseOffset(buffer, at) >= log.logStartOffset) found = timestampMs
+      else {
+        for (const record of recordsOf(buffer.subarray(0, at + batchSize(buffer, at)), at)) {
+          if (record.offset >= log.logStartOffset) found = Math.max(found, record.timestamp)
+        }
+      }
+      return true
+    },
+  )
+  return found
 }
 
 function firstRecord(
@@ -53,7 +126,7 @@ function firstRecord(
   let found: OffsetAndTimestamp | undefined
   scanBatches(segment, from, log.readLimit(segment), false, (buffer, at) => {
     if (batchBaseOffset(buffer, at) >= endOffset) return false
-    if (batchMaxTimestamp(buffer, at) < timestampMs) return true
+    if (indexableTimestamp(buffer, at) < timestampMs) return true
     for (const record of recordsOf(buffer.subarray(0, at + batchSize(buffer, at)), at)) {
       if (record.timestamp < timestampMs || record.offset < log.logStartOffset) continue
       if (record.offset >= endOffset) return false

@@ -2,33 +2,46 @@
  * Group commit: logs with bytes that are not on disk yet are synced side by side, each by one sync at a
  * time. What is appended while a log's sync runs is covered by its next one, so under load one sync
  * serves many appends. Names of new files are synced before their bytes count as safe.
+ *
+ * A sync that fails takes its log offline and is never repeated: the kernel may have dropped what it
+ * could not write and call the next one a success. Only where nothing was tried, because no descriptor
+ * was free to open a file with, it is put off.
  */
 import { dirname } from 'node:path'
+import type { Clock } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { PartitionLog } from './partition-log.ts'
 
-/** Half of the thread pool; the other half is for cold reads. */
-const maxConcurrentSyncs = 8
+/** Node's own default for the thread pool, which UV_THREADPOOL_SIZE sets. */
+const defaultThreadCount = 4
+const postponedMs = 100
 
 export class GroupCommit {
   private readonly disk: Disk
+  private readonly clock: Clock
   private readonly logger: Logger
   private readonly waiting = new Set<PartitionLog>()
   private readonly running = new Set<PartitionLog>()
+  private readonly postponed = new Set<PartitionLog>()
+  /** Half of the thread pool; the other half is for cold reads. */
+  private readonly maxConcurrentSyncs: number
   private idleListeners: (() => void)[] = []
   private isScheduled = false
 
-  constructor(disk: Disk, logger: Logger) {
+  constructor(disk: Disk, clock: Clock, logger: Logger) {
     this.disk = disk
+    this.clock = clock
     this.logger = logger
+    const threadCount = Number(process.env.UV_THREADPOOL_SIZE ?? defaultThreadCount)
+    this.maxConcurrentSyncs = Math.max(2, Math.floor((threadCount || defaultThreadCount) / 2))
   }
 
   /** Asks for a sync of what the log holds by the time it starts, at the end of this turn at the earliest. */
   request(log: PartitionLog): void {
     if (log.isOffline) return
     this.waiting.add(log)
-    if (this.isScheduled || this.running.size >= maxConcurrentSyncs) return
+    if (this.isScheduled || this.running.size >= this.maxConcurrentSyncs) return
     this.isScheduled = true
     // The read event that is being handled may hold more requests for the same log.
     queueMicrotask(() => {
@@ -39,11 +52,13 @@ export class GroupCommit {
 
   private startWaiting(): void {
     for (const log of this.waiting) {
-      if (this.running.size >= maxConcurrentSyncs) return
+      if (this.running.size >= this.maxConcurrentSyncs) return
       if (this.running.has(log)) continue
       this.waiting.delete(log)
+      if (log.isOffline) continue
       void this.run(log)
     }
+    this.tellIfIdle()
   }
 
   private async run(log: PartitionLog): Promise<void> {
@@ -57,24 +72,43 @@ export class GroupCommit {
       for (const segment of target.segments) await segment.sync()
       log.synced(target)
     } catch (error) {
-      if (!log.isDeleted) {
-        this.logger.error({ err: error, directory: log.directory }, 'sync failed; the partition goes offline')
-      }
-      log.syncFailed(error as Error)
+      this.failed(log, error as NodeJS.ErrnoException)
     } finally {
       this.running.delete(log)
       this.startWaiting()
-      if (this.running.size === 0 && this.waiting.size === 0) {
-        const listeners = this.idleListeners
-        this.idleListeners = []
-        for (const listener of listeners) listener()
-      }
     }
+  }
+
+  private failed(log: PartitionLog, error: NodeJS.ErrnoException): void {
+    if (log.isOffline) return
+    if (error.code === 'EMFILE' || error.code === 'ENFILE') {
+      this.logger.warn({ directory: log.directory }, 'no descriptor is free to sync with; trying again')
+      this.postponed.add(log)
+      this.clock.after(postponedMs, () => {
+        this.postponed.delete(log)
+        this.request(log)
+        this.tellIfIdle()
+      })
+      return
+    }
+    this.logger.error({ err: error, directory: log.directory }, 'sync failed; the partition goes offline')
+    log.goOffline(error)
+  }
+
+  private get isIdle(): boolean {
+    return this.running.size === 0 && this.waiting.size === 0 && this.postponed.size === 0
+  }
+
+  private tellIfIdle(): void {
+    if (!this.isIdle) return
+    const listeners = this.idleListeners
+    this.idleListeners = []
+    for (const listener of listeners) listener()
   }
 
   /** Resolves when nothing is waiting or running. */
   idle(): Promise<void> {
-    if (this.running.size === 0 && this.waiting.size === 0) return Promise.resolve()
+    if (this.isIdle) return Promise.resolve()
     return new Promise(resolve => this.idleListeners.push(resolve))
   }
 }

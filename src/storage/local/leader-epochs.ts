@@ -23,6 +23,8 @@ export class LeaderEpochs {
       epoch: Number(epoch),
       startOffset: Number(startOffset),
     }))
+    // Kafka's never hold anything else; a file of nonsense is as good as none.
+    if (!this.entries.every(isAscending)) this.entries = []
   }
 
   latest(): number {
@@ -32,8 +34,9 @@ export class LeaderEpochs {
   /** Takes note that `epoch` wrote at `startOffset`; only a new epoch costs anything. */
   assign(epoch: number, startOffset: number): void {
     if (epoch <= this.latest()) return
-    this.entries.push({ epoch, startOffset })
-    this.save()
+    // An epoch that could not be stored is not known: the next append tries again.
+    const earlier = this.entries.filter(entry => entry.startOffset < startOffset)
+    this.replace([...earlier, { epoch, startOffset }])
   }
 
   /** Largest epoch at or below the one asked for, and where the next one starts; (-1, -1): none, or not yet known. */
@@ -59,16 +62,26 @@ export class LeaderEpochs {
   truncateTo(endOffset: number): void {
     const kept = this.entries.filter(entry => entry.startOffset < endOffset)
     if (kept.length === this.entries.length) return
-    this.entries = kept
-    this.save()
+    this.replace(kept)
   }
 
-  private save(): void {
+  private replace(entries: EpochStart[]): void {
     writeCheckpoint(
       this.disk,
       this.path,
-      this.entries.map(entry => [entry.epoch, entry.startOffset]),
+      entries.map(entry => [entry.epoch, entry.startOffset]),
       false,
     )
+    this.entries = entries
   }
+}
+
+function isAscending({ epoch, startOffset }: EpochStart, index: number, all: readonly EpochStart[]): boolean {
+  const previous = index === 0 ? { epoch: -1, startOffset: -1 } : all[index - 1]!
+  return (
+    Number.isInteger(epoch) &&
+    Number.isSafeInteger(startOffset) &&
+    epoch > previous.epoch &&
+    startOffset > previous.startOffset
+  )
 }

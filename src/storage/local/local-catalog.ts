@@ -27,7 +27,7 @@ import type {
 } from '../topic-catalog.ts'
 import { randomUuid } from './data-directory.ts'
 import { decodeMetadata, encodeMetadata, type MetadataRecord } from './metadata-frame.ts'
-import type { PartitionLog } from './partition-log.ts'
+import { isDiskFailure, type PartitionLog } from './partition-log.ts'
 import { scanBatches } from './scan-batches.ts'
 
 export interface CatalogIdentity {
@@ -218,6 +218,8 @@ export class LocalCatalog implements TopicCatalog {
       const next = first + producerIdBlockSize
       const record = { brokerId: this.identity.nodeId, brokerEpoch: -1n, nextProducerId: BigInt(next) }
       await this.appendDurably([encodeMetadata(producerIdsRecord, 0, record)])
+      // An id that is given twice makes new records look like duplicates, so these wait for the disk always.
+      await this.log.whenOnDisk(this.log.logEndOffset).catch(refuseChange)
       this.nextProducerId = next
       return { first, count: producerIdBlockSize }
     })
@@ -248,12 +250,14 @@ export class LocalCatalog implements TopicCatalog {
       this.append(values)
       await this.log.whenDurable(this.log.logEndOffset)
     } catch (error) {
-      throw new ProtocolError(
-        'KAFKA_STORAGE_ERROR',
-        `The change could not be stored: ${(error as Error).message}`,
-      )
+      if (!this.log.isOffline && isDiskFailure(error)) this.log.goOffline(error as Error)
+      refuseChange(error as Error)
     }
   }
+}
+
+function refuseChange(error: Error): never {
+  throw new ProtocolError('KAFKA_STORAGE_ERROR', `The change could not be stored: ${error.message}`)
 }
 
 interface TopicDraft {

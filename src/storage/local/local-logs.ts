@@ -15,6 +15,7 @@ import {
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type {
   AppendItem,
+  AppendOrigin,
   AppendRefused,
   AppendResult,
   Durability,
@@ -26,24 +27,23 @@ import type {
   PartitionRef,
   ReadItem,
   ReadOutcome,
-  ReadResult,
   Watch,
 } from '../partition-log.ts'
 import type { CatalogTopic } from '../topic-catalog.ts'
 import { findMaxTimestamp, findTimestamp } from './find-timestamp.ts'
+import { GatheredRead, offsetsOf, readEnd } from './gathered-read.ts'
 import type { GroupCommit } from './group-commit.ts'
-import type { PartitionLog } from './partition-log.ts'
+import { type BatchFacts, isDiskFailure, type PartitionLog } from './partition-log.ts'
 import { planRead, type ReadPlan, readCold, readWarm } from './read-batches.ts'
 
 /** One read gives no more than this, however much was asked for: a slow reader holds it in memory. */
 const maxReadBytes = 8 * 1024 * 1024
-const noChunks: readonly Buffer[] = []
 
 type Listener = (change: LogChange) => void
 
 export class LocalLogs implements PartitionLogs {
-  /** Set by the owner: writes the offset checkpoints. */
-  saveCheckpoints: () => void = () => undefined
+  /** Set by the owner: makes the log start offsets durable. */
+  saveLogStartOffsets: () => Promise<void> = () => Promise.resolve()
   private readonly pool: BufferPool
   private readonly commit: GroupCommit
   private readonly logs = new Map<string, PartitionLog[]>()
@@ -74,9 +74,10 @@ export class LocalLogs implements PartitionLogs {
   removeTopic(topic: CatalogTopic): PartitionLog[] {
     const logs = this.logs.get(topic.id) ?? []
     this.logs.delete(topic.id)
+    for (const log of logs) log.isDeleted = true
     for (const log of logs) {
-      log.isDeleted = true
       log.close()
+      this.moved.delete(log)
       for (const listener of this.watchers.get(log) ?? []) {
         listener({ partition: log.partition, readableBytes: 0, deleted: true })
       }
@@ -110,11 +111,9 @@ export class LocalLogs implements PartitionLogs {
       waits ??= []
       waits.push(
         durable.catch(error => {
-          results[i] = refused(
-            log,
-            'KAFKA_STORAGE_ERROR',
-            `The append was not made durable: ${error.message}`,
-          )
+          results[i] = log.isDeleted
+            ? { error: 'UNKNOWN_TOPIC_OR_PARTITION', message: error.message, logStartOffset: -1 }
+            : refused(log, 'KAFKA_STORAGE_ERROR', `The append was not made durable: ${error.message}`)
         }),
       )
     }
@@ -135,12 +134,11 @@ export class LocalLogs implements PartitionLogs {
         `Message batch size is ${batch.length} bytes, which exceeds the maximum configured segment size of ${log.config.segmentBytes}.`,
       )
     }
-    const facts = {
-      lastOffsetDelta: batchLastOffsetDelta(batch, 0),
-      maxTimestampMs: batchMaxTimestamp(batch, 0),
-      producerId: origin === 'marker' ? -1 : batchProducerId(batch, 0),
-      producerEpoch: batchProducerEpoch(batch, 0),
-      baseSequence: batchBaseSequence(batch, 0),
+    let facts: BatchFacts
+    try {
+      facts = factsOf(batch, origin)
+    } catch (error) {
+      return refused(log, 'INVALID_RECORD', (error as Error).message)
     }
     if (facts.producerId >= 0 && origin === 'client') {
       const verdict = log.producers.check({ ...facts, timestampMs: facts.maxTimestampMs })
@@ -169,17 +167,25 @@ export class LocalLogs implements PartitionLogs {
       }
     } catch (error) {
       log.environment.logger.error({ err: error, directory: log.directory }, 'append failed')
+      takeOfflineIfFailed(log, error)
       return refused(log, 'KAFKA_STORAGE_ERROR', `The append failed: ${(error as Error).message}`)
     }
   }
 
   read(items: readonly ReadItem[], maxBytes: number): ReadOutcome | Promise<ReadOutcome> {
-    const gathered = new Gathered(this.pool, Math.min(maxBytes, maxReadBytes))
+    const gathered = new GatheredRead(this.pool, Math.min(maxBytes, maxReadBytes))
     for (let i = 0; i < items.length; i++) {
-      const plan = this.plan(items[i]!, gathered)
-      if (plan === undefined) continue
-      if (!plan.isWarm) return this.readOn(items, i, plan, gathered)
-      gathered.add(plan.log, readWarm(plan, this.pool), items[i]!.isolation)
+      const item = items[i]!
+      const log = this.readable(item, gathered)
+      if (log === undefined) continue
+      try {
+        const plan = this.plan(log, item, gathered)
+        if (plan === undefined) continue
+        if (!plan.isWarm) return this.readOn(items, i, plan, gathered)
+        gathered.add(log, readWarm(plan, this.pool), item.isolation)
+      } catch (error) {
+        this.readFailed(log, error, gathered)
+      }
     }
     return gathered
   }
@@ -189,34 +195,45 @@ export class LocalLogs implements PartitionLogs {
     items: readonly ReadItem[],
     from: number,
     first: ReadPlan,
-    gathered: Gathered,
+    gathered: GatheredRead,
   ): Promise<ReadOutcome> {
-    try {
-      let plan: ReadPlan | undefined = first
-      for (let i = from; i < items.length; i++) {
-        if (i > from) plan = this.plan(items[i]!, gathered)
+    for (let i = from; i < items.length; i++) {
+      const item = items[i]!
+      const log = i === from ? first.log : this.readable(item, gathered)
+      if (log === undefined) continue
+      try {
+        const plan = i === from ? first : this.plan(log, item, gathered)
         if (plan === undefined) continue
         const batches = plan.isWarm ? readWarm(plan, this.pool) : await readCold(plan, this.pool)
-        gathered.add(plan.log, batches, items[i]!.isolation)
+        gathered.add(log, batches, item.isolation)
+      } catch (error) {
+        this.readFailed(log, error, gathered)
       }
-      return gathered
-    } catch (error) {
-      gathered.release()
-      throw new ProtocolError('KAFKA_STORAGE_ERROR', `The read failed: ${(error as Error).message}`)
     }
+    return gathered
+  }
+
+  private readFailed(log: PartitionLog, error: unknown, gathered: GatheredRead): void {
+    if (log.isDeleted) {
+      gathered.refuse('UNKNOWN_TOPIC_OR_PARTITION')
+      return
+    }
+    log.environment.logger.error({ err: error, directory: log.directory }, 'read failed')
+    takeOfflineIfFailed(log, error)
+    gathered.refuse('KAFKA_STORAGE_ERROR')
+  }
+
+  /** The log to read an item from; undefined when its result, an error, is already in `gathered`. */
+  private readable(item: ReadItem, gathered: GatheredRead): PartitionLog | undefined {
+    const log = this.find(item.partition)
+    if (log === undefined) gathered.refuse('UNKNOWN_TOPIC_OR_PARTITION')
+    else if (log.isOffline) gathered.refuse('KAFKA_STORAGE_ERROR')
+    else return log
+    return undefined
   }
 
   /** What to read for an item; undefined when its result is already in `gathered`. */
-  private plan(item: ReadItem, gathered: Gathered): ReadPlan | undefined {
-    const log = this.find(item.partition)
-    if (log === undefined) {
-      gathered.refuse('UNKNOWN_TOPIC_OR_PARTITION')
-      return undefined
-    }
-    if (log.isOffline) {
-      gathered.refuse('KAFKA_STORAGE_ERROR')
-      return undefined
-    }
+  private plan(log: PartitionLog, item: ReadItem, gathered: GatheredRead): ReadPlan | undefined {
     if (item.offset < log.logStartOffset || item.offset > log.logEndOffset) {
       gathered.addEmpty(log, 'OFFSET_OUT_OF_RANGE', item.isolation)
       return undefined
@@ -283,12 +300,23 @@ export class LocalLogs implements PartitionLogs {
     isolation: Isolation,
   ): Promise<OffsetAndTimestamp | undefined> {
     const log = this.require(partition)
-    return findTimestamp(log, timestampMs, readEnd(log, isolation))
+    return this.search(log, () => findTimestamp(log, timestampMs, readEnd(log, isolation)))
   }
 
   async maxTimestamp(partition: PartitionRef): Promise<OffsetAndTimestamp | undefined> {
     const log = this.require(partition)
-    return findMaxTimestamp(log, log.highWatermark)
+    return this.search(log, () => findMaxTimestamp(log, log.highWatermark))
+  }
+
+  private search<T>(log: PartitionLog, find: () => T): T {
+    try {
+      return find()
+    } catch (error) {
+      if (error instanceof ProtocolError) throw error
+      log.environment.logger.error({ err: error, directory: log.directory }, 'search failed')
+      takeOfflineIfFailed(log, error)
+      throw new ProtocolError('KAFKA_STORAGE_ERROR', `The search failed: ${(error as Error).message}`)
+    }
   }
 
   epochEnd(partition: PartitionRef, epoch: number): { epoch: number; endOffset: number } {
@@ -309,7 +337,12 @@ export class LocalLogs implements PartitionLogs {
     if (offset > log.highWatermark) throw new ProtocolError('OFFSET_OUT_OF_RANGE')
     if (offset > log.logStartOffset) {
       log.logStartOffset = offset
-      this.saveCheckpoints()
+      try {
+        await this.saveLogStartOffsets()
+      } catch (error) {
+        const message = `The log start offset could not be stored: ${(error as Error).message}`
+        throw new ProtocolError('KAFKA_STORAGE_ERROR', message)
+      }
     }
     return log.logStartOffset
   }
@@ -320,71 +353,20 @@ export class LocalLogs implements PartitionLogs {
   }
 }
 
-/** The results of a read as they come together. */
-class Gathered implements ReadOutcome {
-  readonly results: ReadResult[] = []
-  size = 0
-  room: number
-  private readonly pool: BufferPool
-  private buffers: Buffer[] = []
-
-  constructor(pool: BufferPool, room: number) {
-    this.pool = pool
-    this.room = room
-  }
-
-  refuse(error: 'UNKNOWN_TOPIC_OR_PARTITION' | 'KAFKA_STORAGE_ERROR'): void {
-    this.results.push({
-      error,
-      chunks: noChunks,
-      size: 0,
-      abortedTransactions: null,
-      logStartOffset: -1,
-      highWatermark: -1,
-      lastStableOffset: -1,
-      logEndOffset: -1,
-    })
-  }
-
-  addEmpty(log: PartitionLog, error: 'NONE' | 'OFFSET_OUT_OF_RANGE', isolation: Isolation): void {
-    this.results.push({ error, chunks: noChunks, size: 0, ...state(log, isolation) })
-  }
-
-  add(log: PartitionLog, batches: { buffer: Buffer; size: number }, isolation: Isolation): void {
-    if (batches.size === 0) {
-      this.pool.release(batches.buffer)
-      this.addEmpty(log, 'NONE', isolation)
-      return
-    }
-    this.buffers.push(batches.buffer)
-    this.size += batches.size
-    this.room -= batches.size
-    const chunks = [batches.buffer.subarray(0, batches.size)]
-    this.results.push({ error: 'NONE', chunks, size: batches.size, ...state(log, isolation) })
-  }
-
-  release(): void {
-    const buffers = this.buffers
-    this.buffers = []
-    for (const buffer of buffers) this.pool.release(buffer)
-  }
-}
-
-function offsetsOf(log: PartitionLog): LogOffsets {
+function factsOf(batch: Buffer, origin: AppendOrigin): BatchFacts {
   return {
-    logStartOffset: log.logStartOffset,
-    highWatermark: log.highWatermark,
-    lastStableOffset: log.highWatermark,
-    logEndOffset: log.logEndOffset,
+    lastOffsetDelta: batchLastOffsetDelta(batch, 0),
+    maxTimestampMs: batchMaxTimestamp(batch, 0),
+    producerId: origin === 'marker' ? -1 : batchProducerId(batch, 0),
+    producerEpoch: batchProducerEpoch(batch, 0),
+    baseSequence: batchBaseSequence(batch, 0),
   }
 }
 
-function state(log: PartitionLog, isolation: Isolation) {
-  return { ...offsetsOf(log), abortedTransactions: isolation === 'read_committed' ? [] : null }
-}
-
-function readEnd(log: PartitionLog, isolation: Isolation): number {
-  return isolation === 'read_committed' ? offsetsOf(log).lastStableOffset : log.highWatermark
+function takeOfflineIfFailed(log: PartitionLog, error: unknown): void {
+  if (log.isOffline || !isDiskFailure(error)) return
+  log.environment.logger.error({ directory: log.directory }, 'the partition goes offline after a disk error')
+  log.goOffline(error as Error)
 }
 
 function refused(log: PartitionLog, error: AppendRefused['error'], message: string): AppendRefused {

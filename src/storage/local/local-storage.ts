@@ -8,23 +8,15 @@
  * synced before anybody reads it; while running, recovery points are checkpointed once a minute; on close
  * everything is synced, closed, checkpointed, and the mark is put back last.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
+import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
-import { readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
-import {
-  cleanShutdownName,
-  type DirectoryIdentity,
-  highWatermarkName,
-  identify,
-  lockDirectory,
-  logStartOffsetName,
-  recoveryPointName,
-} from './data-directory.ts'
+import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
 import { GroupCommit } from './group-commit.ts'
 import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
@@ -33,7 +25,10 @@ import {
   parsePartitionDirectoryName,
   partitionDirectoryName,
   partitionMetadataFileName,
+  setAsideDirectoryName,
+  strayDirectorySuffix,
 } from './log-files.ts'
+import { OffsetCheckpoints } from './offset-checkpoints.ts'
 import { openLog } from './open-log.ts'
 import { OpenSegments } from './open-segments.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
@@ -62,6 +57,8 @@ export interface LocalStorage {
   close(): Promise<void>
 }
 
+/** Syncs of index files that are under way at the same time while closing. */
+const concurrentSyncs = 8
 const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: '__cluster_metadata', index: 0 }
 
 export async function openLocalStorage(options: LocalStorageOptions): Promise<LocalStorage> {
@@ -76,28 +73,28 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       disk.remove(cleanShutdownPath)
       await disk.syncDirectory(directory)
     }
-    const recoveryPoints = readOffsetCheckpoint(disk, join(directory, recoveryPointName))
-    const logStartOffsets = readOffsetCheckpoint(disk, join(directory, logStartOffsetName))
+    const checkpoints = new OffsetCheckpoints(disk, directory)
 
-    const commit = new GroupCommit(disk, logger)
+    const commit = new GroupCommit(disk, clock, logger)
     const environment: PartitionLogEnvironment = {
       disk,
       clock,
       logger,
       openSegments: new OpenSegments(options.maxOpenSegments),
+      random: Math.random,
       syncWanted: log => commit.request(log),
       highWatermarkMoved: log => logs.highWatermarkMoved(log),
     }
     const logs = new LocalLogs(pool, commit)
 
-    const open = (partition: typeof metadataPartition, config: TopicConfig): PartitionLog => {
+    const open = (partition: PartitionRef, config: TopicConfig): PartitionLog => {
       const name = partitionDirectoryName(partition)
       const path = join(directory, name)
       disk.makeDirectory(path)
       return openLog(partition, path, config, environment, {
         wasShutDownCleanly,
-        recoveryPoint: recoveryPoints.get(name) ?? 0,
-        logStartOffset: logStartOffsets.get(name) ?? 0,
+        recoveryPoint: checkpoints.recoveryPoint(name),
+        logStartOffset: checkpoints.logStartOffset(name),
       })
     }
 
@@ -111,111 +108,157 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     catalog.load()
 
     setStrayDirectoriesAside(disk, directory, catalog, logger)
-    const writePartitionMetadata = (log: PartitionLog): void => {
-      const path = join(log.directory, partitionMetadataFileName)
-      disk.replaceFile(path, `version: 0\ntopic_id: ${log.partition.topicId}\n`, false)
+    const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
+      let log: PartitionLog
+      try {
+        log = open(partition, topic.config)
+        writePartitionMetadata(disk, log, topic)
+      } catch (error) {
+        // The others go on; this one answers with errors until a restart can open it.
+        logger.error({ err: error, ...partition }, 'a partition could not be opened; it is offline')
+        log = offlineLog(partition, topic.config, error as Error)
+        // Its checkpoints are to stay as they are.
+        const name = partitionDirectoryName(partition)
+        log.recoveryPoint = checkpoints.recoveryPoint(name)
+        log.logStartOffset = checkpoints.logStartOffset(name)
+        log.logEndOffset = Math.max(log.recoveryPoint, log.logStartOffset)
+      }
+      logs.add(log)
+    }
+    const offlineLog = (partition: PartitionRef, config: TopicConfig, error: Error): PartitionLog => {
+      const name = partitionDirectoryName(partition)
+      const log = new PartitionLog(partition, join(directory, name), config, environment)
+      log.goOffline(error)
+      return log
     }
     for (const topic of catalog.current().topics.values()) {
-      for (const partition of topic.partitions) {
-        const log = open(partition, topic.config)
-        if (disk.readFile(join(log.directory, partitionMetadataFileName)) === undefined) {
-          writePartitionMetadata(log)
-        }
-        logs.add(log)
-      }
-    }
-    /** A new topic's logs have no past: no checkpoint of an earlier topic of the same name applies. */
-    const createTopic = (topic: CatalogTopic): void => {
-      for (const partition of topic.partitions) {
-        const path = join(directory, partitionDirectoryName(partition))
-        disk.makeDirectory(path)
-        const log = new PartitionLog(partition, path, topic.config, environment)
-        log.opened()
-        writePartitionMetadata(log)
-        logs.add(log)
-      }
+      for (const partition of topic.partitions) openPartition(topic, partition)
     }
 
     const all = (): PartitionLog[] => [metadataLog, ...logs.all()]
-    if (!wasShutDownCleanly) {
-      for (const log of all()) if (!log.isSynced && log.size > 0) commit.request(log)
+    const syncAll = async (): Promise<void> => {
+      for (const log of all()) if (!log.isSynced) commit.request(log)
       await commit.idle()
     }
+    if (!wasShutDownCleanly) await syncAll()
+    if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
     catalog.onChange((event: CatalogEvent) => {
-      for (const topic of event.created) createTopic(topic)
       for (const topic of event.deleted) {
-        const removed = logs.removeTopic(topic)
-        // Before a topic of the same name can come: its recovery must not start at this one's checkpoint.
-        writeCheckpoints()
-        for (const log of removed) deletePartitionDirectory(disk, log)
+        for (const log of logs.removeTopic(topic)) deletePartitionDirectory(disk, log, logger)
+      }
+      for (const topic of event.created) {
+        // What the checkpoints say is of an earlier topic of that name.
+        const isKnown = checkpoints.mention(topic)
+        const isForgotten =
+          !isKnown || attempt(logger, 'checkpoints could not be written', () => checkpoints.write(all()))
+        for (const partition of topic.partitions) {
+          if (isForgotten) openPartition(topic, partition)
+          else logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
+        }
       }
     })
 
-    const writeCheckpoints = (): void => {
-      const entries = (offset: (log: PartitionLog) => number, keep: (log: PartitionLog) => boolean) =>
-        all()
-          .filter(keep)
-          .map(log => [log.partition.topic, log.partition.index, offset(log)])
-      const isUsed = (log: PartitionLog) => log.logEndOffset > 0
-      for (const log of all()) if (!log.isOffline) log.activeSegment.writeIndexes(false)
-      writeCheckpoint(
-        disk,
-        join(directory, recoveryPointName),
-        entries(l => l.recoveryPoint, isUsed),
-        true,
-      )
-      writeCheckpoint(
-        disk,
-        join(directory, highWatermarkName),
-        entries(l => l.highWatermark, isUsed),
-        false,
-      )
-      writeCheckpoint(
-        disk,
-        join(directory, logStartOffsetName),
-        entries(
-          l => l.logStartOffset,
-          l => l.logStartOffset > 0,
-        ),
-        true,
-      )
+    let saving: Promise<void> | undefined
+    logs.saveLogStartOffsets = () => {
+      // Once for all the partitions of a request.
+      saving ??= Promise.resolve().then(() => {
+        saving = undefined
+        checkpoints.writeLogStartOffsets(all())
+      })
+      return saving
     }
-    logs.saveCheckpoints = writeCheckpoints
 
     let timer: Timer | undefined
     const scheduleHousekeeping = (): void => {
       timer = clock.after(options.checkpointIntervalMs, () => {
-        try {
-          for (const log of all()) log.producers.expire(clock.now() - options.producerIdExpirationMs)
-          writeCheckpoints()
-        } catch (error) {
-          logger.error({ err: error }, 'checkpoints could not be written; they are tried again')
+        for (const log of all()) {
+          log.producers.expire(clock.now(), options.producerIdExpirationMs)
+          attempt(logger, 'index entries could not be written; they are tried again', () => {
+            if (!log.isOffline) log.activeSegment.writeIndexes()
+          })
         }
+        attempt(logger, 'checkpoints could not be written; they are tried again', () =>
+          checkpoints.write(all()),
+        )
         scheduleHousekeeping()
       })
     }
     scheduleHousekeeping()
 
+    const close = async (): Promise<void> => {
+      timer?.cancel()
+      try {
+        await syncAll()
+        const logsToClose = all()
+        let isWhole = logsToClose.every(log => !log.isOffline)
+        const note = (message: string, work: () => void): void => {
+          if (!attempt(logger, message, work)) isWhole = false
+        }
+        note('checkpoints could not be written', () => checkpoints.write(logsToClose))
+        for (const log of logsToClose) {
+          note(`${log.directory} could not be closed in order`, () => log.close())
+        }
+        if (!isWhole) return
+        await syncIndexes(disk, logsToClose)
+        disk.replaceFile(cleanShutdownPath, '{"version":0,"brokerEpoch":-1}', true)
+      } catch (error) {
+        logger.error({ err: error }, 'the shutdown is not clean; the next start recovers the logs')
+      } finally {
+        unlock()
+      }
+    }
+    let closed: Promise<void> | undefined
     return {
       identity,
       logs,
       catalog,
-      async close() {
-        timer?.cancel()
-        for (const log of all()) if (!log.isSynced && log.size > 0) commit.request(log)
-        await commit.idle()
-        const isWhole = all().every(log => !log.isOffline)
-        writeCheckpoints()
-        for (const log of all()) log.close()
-        if (isWhole) disk.replaceFile(cleanShutdownPath, '{"version":0,"brokerEpoch":-1}', true)
-        unlock()
+      close() {
+        closed ??= close()
+        return closed
       },
     }
   } catch (error) {
     unlock()
     throw error
   }
+}
+
+function attempt(logger: Logger, message: string, work: () => void): boolean {
+  try {
+    work()
+    return true
+  } catch (error) {
+    logger.error({ err: error }, message)
+    return false
+  }
+}
+
+/** Syncs the index files that closing the logs has written, some at a time. */
+async function syncIndexes(disk: Disk, logs: readonly PartitionLog[]): Promise<void> {
+  const unsynced = logs.flatMap(log => log.segments.filter(segment => segment.hasUnsyncedIndexes))
+  const directories = new Set(unsynced.map(segment => dirname(segment.path)))
+  const work = [
+    ...unsynced.map(segment => () => segment.syncIndexes()),
+    ...[...directories].map(path => () => disk.syncDirectory(path)),
+  ]
+  const worker = async (): Promise<void> => {
+    for (let next = work.pop(); next !== undefined; next = work.pop()) await next()
+  }
+  await Promise.all(Array.from({ length: concurrentSyncs }, worker))
+}
+
+/** `partition.metadata` says whose directory it is; a missing or unreadable one is written anew. */
+function writePartitionMetadata(disk: Disk, log: PartitionLog, topic: CatalogTopic): void {
+  const path = join(log.directory, partitionMetadataFileName)
+  if (topicIdIn(disk.readFile(path)) !== undefined) return
+  disk.replaceFile(path, `version: 0\ntopic_id: ${topic.id}\n`, false)
+}
+
+function topicIdIn(partitionMetadata: Buffer | undefined): string | undefined {
+  return partitionMetadata === undefined
+    ? undefined
+    : /^topic_id: (\S+)$/m.exec(partitionMetadata.toString('utf8'))?.[1]
 }
 
 /**
@@ -236,8 +279,7 @@ function setStrayDirectoriesAside(
     }
     const partition = parsePartitionDirectoryName(name)
     if (partition === undefined || partition.topic === metadataPartition.topic) continue
-    const metadata = disk.readFile(join(path, partitionMetadataFileName))?.toString('utf8')
-    const topicId = metadata === undefined ? undefined : /^topic_id: (\S+)$/m.exec(metadata)?.[1]
+    const topicId = topicIdIn(disk.readFile(join(path, partitionMetadataFileName)))
     const topic = catalog.current().topics.get(partition.topic)
     if (topic !== undefined && partition.index < topic.partitions.length) {
       if (topicId === undefined || topicId === topic.id) continue
@@ -248,12 +290,17 @@ function setStrayDirectoriesAside(
       continue
     }
     logger.warn({ path }, 'this partition is not in the metadata log; moving it aside with the suffix -stray')
-    disk.rename(path, `${path}.${topicId ?? 'unknown'}-stray`)
+    const aside = setAsideDirectoryName(partition, topicId ?? 'unknown', strayDirectorySuffix)
+    disk.rename(path, join(directory, aside))
   }
 }
 
-function deletePartitionDirectory(disk: Disk, log: PartitionLog): void {
-  const doomed = `${log.directory}.${log.partition.topicId}${deletedDirectorySuffix}`
-  disk.rename(log.directory, doomed)
-  disk.removeDirectory(doomed)
+function deletePartitionDirectory(disk: Disk, log: PartitionLog, logger: Logger): void {
+  const { partition, directory } = log
+  const doomed = setAsideDirectoryName(partition, partition.topicId, deletedDirectorySuffix)
+  const path = join(dirname(directory), doomed)
+  attempt(logger, `${directory} could not be removed; a restart tries again`, () => {
+    disk.rename(directory, path)
+    disk.removeDirectory(path)
+  })
 }

@@ -34,7 +34,24 @@ export function parsePartitionDirectoryName(name: string): { topic: string; inde
   return match === null ? undefined : { topic: match[1]!, index: Number(match[2]) }
 }
 
+/** Longest name of a file on the usual file systems. */
+const maxNameLength = 255
+
+/**
+ * Name of a partition's directory that is to go, or that belongs to nobody: `<topic>-<index>.<id>-delete`.
+ * A long topic name is cut, as Kafka does: the id tells them apart.
+ */
+export function setAsideDirectoryName(
+  partition: { topic: string; index: number },
+  id: string,
+  suffix: string,
+): string {
+  const end = `-${partition.index}.${id}${suffix}`
+  return partition.topic.slice(0, maxNameLength - end.length) + end
+}
+
 export const deletedSuffix = '.deleted'
 export const deletedDirectorySuffix = '-delete'
+export const strayDirectorySuffix = '-stray'
 export const leaderEpochFileName = 'leader-epoch-checkpoint'
 export const partitionMetadataFileName = 'partition.metadata'

@@ -2,20 +2,20 @@
  * Opens a partition's directory, whatever state it was left in.
  *
  * After a clean shutdown the files are as they were closed: only the tail behind the last index entry
- * is walked, to find the log end. After a crash everything from the recovery point on is read and its
- * checksums verified; the log is cut off at the first byte that is not part of a sound batch, later
- * segments are removed, and indexes and producers' state are rebuilt. Nothing below the recovery point
- * can be torn: it was on disk when the checkpoint was written.
+ * is walked, to find the log end. After a crash the segment that holds the recovery point and those
+ * behind it are read, with checksums from the recovery point on; the log is cut off at the first byte
+ * that is not part of a sound batch, later segments are removed, and indexes and producers' state are
+ * rebuilt. Nothing below the recovery point can be torn: it was on disk when the checkpoint was written.
  */
 import { join } from 'node:path'
 import {
   batchBaseOffset,
   batchBaseSequence,
+  batchCrcIsValid,
   batchIsControl,
   batchLastOffset,
   batchLastOffsetDelta,
   batchLeaderEpoch,
-  batchMaxTimestamp,
   batchProducerEpoch,
   batchProducerId,
   batchSize,
@@ -25,7 +25,7 @@ import type { PartitionRef } from '../partition-log.ts'
 import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-files.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
-import { scanBatches } from './scan-batches.ts'
+import { indexableTimestamp, scanBatches } from './scan-batches.ts'
 import { Segment } from './segment.ts'
 
 export interface Checkpoints {
@@ -49,19 +49,19 @@ export function openLog(
     log.segments.push(new Segment({ ...environment, directory }, baseOffset, size, false))
   }
   log.logStartOffset = checkpoints.logStartOffset
+  log.logEndOffset = checkpoints.logStartOffset
 
   if (log.segments.length > 0) {
-    const last = log.activeSegment
-    if (checkpoints.wasShutDownCleanly) {
-      findLogEnd(log)
+    const { recoveryPoint } = checkpoints
+    if (!checkpoints.wasShutDownCleanly) {
+      recover(log, recoveryPoint, found.snapshots)
+    } else if (findLogEnd(log)) {
       log.recoveryPoint = log.logEndOffset
       restoreProducers(log, found.snapshots, log.logEndOffset)
     } else {
-      recover(log, checkpoints.recoveryPoint, found.snapshots)
+      recover(log, Math.min(recoveryPoint, log.activeSegment.baseOffset), found.snapshots)
     }
-    if (log.activeSegment !== last) logger.warn({ directory }, 'segments behind a damaged batch were removed')
-  } else {
-    log.logEndOffset = checkpoints.logStartOffset
+    log.namesAreUnsynced = log.recoveryPoint < log.logEndOffset
   }
 
   if (log.logEndOffset < log.logStartOffset) {
@@ -69,13 +69,17 @@ export function openLog(
       { directory, logEndOffset: log.logEndOffset, logStartOffset: log.logStartOffset },
       'the log ends before its start offset; starting empty there',
     )
-    for (const segment of log.segments) removeSegmentFiles(log, segment)
-    log.segments.length = 0
+    dropSegmentsFrom(log, 0)
     log.producers.clear()
     log.logEndOffset = log.logStartOffset
+    log.recoveryPoint = log.logEndOffset
+    log.namesAreUnsynced = true
+    removeSnapshots(log, found.snapshots, () => true)
   }
   log.epochs.truncateTo(log.logEndOffset)
+  if (log.epochs.latest() < 0) restoreEpochs(log)
   log.opened()
+  removeStraySnapshots(log, found.snapshots)
   return log
 }
 
@@ -104,39 +108,40 @@ function tidyDirectory(log: PartitionLog): { segments: number[]; snapshots: numb
   return { segments, snapshots }
 }
 
-/** Clean start: the files are sound, only what lies behind the last index entry is unknown. */
-function findLogEnd(log: PartitionLog): void {
-  const { disk } = log.environment
-  for (const segment of log.segments) {
-    const isIndexed =
-      disk.readFile(segment.filePath('index')) !== undefined || segment.size <= log.config.indexIntervalBytes
-    if (!isIndexed) {
-      log.environment.logger.warn({ segment: segment.path }, 'index is missing; rebuilding it')
-      indexSegment(log, segment, 0, false)
-      if (segment !== log.activeSegment) segment.writeIndexes(true)
-    }
-  }
+/**
+ * Clean start: the files are sound, only what lies behind the last index entry is unknown. Gives
+ * `false` when that is not a run of batches up to the end of the file, so that more must be wrong.
+ */
+function findLogEnd(log: PartitionLog): boolean {
   const active = log.activeSegment
-  const from = active.offsets.positionBefore(0x7fffffff)
+  const from = active.offsets.last()?.position ?? 0
   log.logEndOffset = active.baseOffset
   const end = scanBatches(active, from, active.size, false, (buffer, at) => {
+    if (batchBaseOffset(buffer, at) < log.logEndOffset) return false
     log.logEndOffset = batchLastOffset(buffer, at) + 1
-    const maxTimestampMs = batchMaxTimestamp(buffer, at)
+    const maxTimestampMs = indexableTimestamp(buffer, at)
     if (maxTimestampMs > active.maxTimestampMs) {
       active.maxTimestampMs = maxTimestampMs
       active.maxTimestampOffset = log.logEndOffset - 1
     }
     return true
   })
+  if (end < active.size) {
+    log.environment.logger.error(
+      { segment: active.path, position: end },
+      'a segment is damaged although the shutdown was clean; recovering the log',
+    )
+    return false
+  }
   active.bytesSinceIndexEntry = end - from
-  if (end < active.size) active.truncate(end, log.logEndOffset)
   readFirstTimestamp(active)
+  return true
 }
 
 /** Rolling by time counts from the first batch. */
 function readFirstTimestamp(segment: Segment): void {
   scanBatches(segment, 0, segment.size, false, (buffer, at) => {
-    segment.firstTimestampMs = batchMaxTimestamp(buffer, at)
+    segment.firstTimestampMs = indexableTimestamp(buffer, at)
     return false
   })
 }
@@ -150,53 +155,64 @@ function recover(log: PartitionLog, recoveryPoint: number, snapshots: readonly n
   log.logEndOffset = scanFrom
   for (let i = first; i < log.segments.length; i++) {
     const segment = log.segments[i]!
-    if (segment.baseOffset < log.logEndOffset) {
-      // A segment that overlaps its predecessor cannot have been written by an append.
-      dropSegmentsFrom(log, i)
-      break
-    }
-    const fileSize = segment.size
-    const end = indexSegment(log, segment, log.logEndOffset, true)
-    if (end < fileSize) {
+    // A segment that overlaps its predecessor cannot have been written by an append.
+    const isOverlapping = segment.baseOffset < log.logEndOffset
+    const end = isOverlapping ? 0 : recoverSegment(log, segment, recoveryPoint)
+    if (isOverlapping || end < segment.size) {
       logger.warn(
-        { segment: segment.path, position: end, bytesRemoved: fileSize - end },
-        'cutting off a torn tail',
+        {
+          segment: segment.path,
+          position: end,
+          bytesRemoved: segment.size - end,
+          segmentsRemoved: log.segments.length - i - 1,
+          logEndOffset: log.logEndOffset,
+        },
+        log.logEndOffset < recoveryPoint
+          ? 'the log is damaged where it was known to be on disk; cutting it off there'
+          : 'cutting off a torn tail',
       )
-      segment.truncate(end, log.logEndOffset)
-      dropSegmentsFrom(log, i + 1)
+      if (!isOverlapping) segment.truncate(end, log.logEndOffset)
+      dropSegmentsFrom(log, isOverlapping ? i : i + 1)
       break
     }
-    if (i < log.segments.length - 1) segment.writeIndexes(true)
-  }
-  const { disk, directory } = { disk: log.environment.disk, directory: log.directory }
-  for (const offset of snapshots) {
-    if (offset > log.logEndOffset) disk.remove(join(directory, segmentFileName(offset, 'snapshot')))
+    if (i < log.segments.length - 1) segment.finishIndexes()
   }
   log.recoveryPoint = Math.min(recoveryPoint, log.logEndOffset)
 }
 
-/** Reads a whole segment into fresh indexes and the producers' state; gives the end of what is sound. */
-function indexSegment(log: PartitionLog, segment: Segment, nextOffset: number, verify: boolean): number {
+/**
+ * Reads a whole segment into fresh indexes and the producers' state; gives the end of what is sound.
+ * Below the recovery point batches were on disk and only have to hang together. From there on their
+ * checksums must be right, and, because offset and epoch are outside the checksum, their offsets must
+ * follow each other; only compaction leaves gaps.
+ */
+function recoverSegment(log: PartitionLog, segment: Segment, recoveryPoint: number): number {
   segment.resetIndexes()
-  let expected = nextOffset
-  const end = scanBatches(segment, 0, segment.size, verify, (buffer, at, position) => {
-    if (batchBaseOffset(buffer, at) < Math.max(expected, segment.baseOffset)) return false
+  let expected = Math.max(log.logEndOffset, segment.baseOffset)
+  const mayHaveGaps = log.config.cleanupPolicy.compact
+  const knownEpoch = (log.partition as { leaderEpoch?: number }).leaderEpoch ?? 0x7fffffff
+  const end = scanBatches(segment, 0, segment.size, false, (buffer, at, position) => {
+    const baseOffset = batchBaseOffset(buffer, at)
     const lastOffset = batchLastOffset(buffer, at)
+    if (baseOffset < expected || lastOffset - segment.baseOffset > 0x7fffffff) return false
+    if (baseOffset >= recoveryPoint) {
+      if (baseOffset > expected && !mayHaveGaps) return false
+      if (!batchCrcIsValid(buffer, at)) return false
+    }
     segment.indexBatch(
       position,
       batchSize(buffer, at),
       lastOffset,
-      batchMaxTimestamp(buffer, at),
+      indexableTimestamp(buffer, at),
       log.config.indexIntervalBytes,
     )
-    if (verify) {
-      noteProducer(log, buffer, at)
-      log.epochs.assign(batchLeaderEpoch(buffer, at), batchBaseOffset(buffer, at))
-    }
+    noteProducer(log, buffer, at)
+    const leaderEpoch = batchLeaderEpoch(buffer, at)
+    if (leaderEpoch <= knownEpoch) log.epochs.assign(leaderEpoch, baseOffset)
     expected = lastOffset + 1
     return true
   })
-  if (verify) log.logEndOffset = Math.max(expected, segment.baseOffset)
+  log.logEndOffset = expected
   return end
 }
 
@@ -209,7 +225,7 @@ function noteProducer(log: PartitionLog, buffer: Buffer, at: number): void {
       producerEpoch: batchProducerEpoch(buffer, at),
       baseSequence: batchBaseSequence(buffer, at),
       lastOffsetDelta: batchLastOffsetDelta(buffer, at),
-      timestampMs: batchMaxTimestamp(buffer, at),
+      timestampMs: indexableTimestamp(buffer, at),
     },
     batchBaseOffset(buffer, at),
   )
@@ -219,6 +235,7 @@ function noteProducer(log: PartitionLog, buffer: Buffer, at: number): void {
 function restoreProducers(log: PartitionLog, snapshots: readonly number[], endOffset: number): void {
   const { disk, logger } = log.environment
   let from = log.segments[0]!.baseOffset
+  log.producers.clear()
   for (const offset of snapshots.filter(candidate => candidate <= endOffset).reverse()) {
     const path = join(log.directory, segmentFileName(offset, 'snapshot'))
     const entries = decodeProducerSnapshot(disk.readFile(path) ?? Buffer.alloc(0))
@@ -228,18 +245,52 @@ function restoreProducers(log: PartitionLog, snapshots: readonly number[], endOf
       continue
     }
     for (const entry of entries) log.producers.restore(entry)
+    log.snapshotOffset = offset
     from = offset
     break
   }
-  for (let i = log.segmentIndex(from); i < log.segments.length; i++) {
+  for (let i = log.segmentIndex(from); i < log.segments.length && from < endOffset; i++) {
     const segment = log.segments[i]!
     if (segment.baseOffset >= endOffset) break
-    scanBatches(segment, 0, segment.size, false, (buffer, at) => {
+    const relativeOffset = Math.min(from - segment.baseOffset, 0x7fffffff)
+    const position = relativeOffset <= 0 ? 0 : segment.offsets.positionBefore(relativeOffset)
+    scanBatches(segment, position, segment.size, false, (buffer, at) => {
       if (batchBaseOffset(buffer, at) >= endOffset) return false
       if (batchBaseOffset(buffer, at) >= from) noteProducer(log, buffer, at)
       return true
     })
-    if (from >= endOffset) break
+  }
+}
+
+/** Without its file the history of epochs is known as far as the segments' first batches tell. */
+function restoreEpochs(log: PartitionLog): void {
+  for (const segment of log.segments) {
+    scanBatches(segment, 0, segment.size, false, (buffer, at) => {
+      log.epochs.assign(batchLeaderEpoch(buffer, at), batchBaseOffset(buffer, at))
+      return false
+    })
+  }
+}
+
+/** Keeps the snapshots that recovery may start from: those at the start of segments, and the one in use. */
+function removeStraySnapshots(log: PartitionLog, snapshots: readonly number[]): void {
+  const bases = new Set(log.segments.map(segment => segment.baseOffset))
+  removeSnapshots(
+    log,
+    snapshots,
+    offset => offset > log.logEndOffset || (offset !== log.snapshotOffset && !bases.has(offset)),
+  )
+}
+
+function removeSnapshots(
+  log: PartitionLog,
+  snapshots: readonly number[],
+  isDoomed: (offset: number) => boolean,
+): void {
+  for (const offset of snapshots) {
+    if (!isDoomed(offset)) continue
+    if (offset === log.snapshotOffset) log.snapshotOffset = -1
+    log.environment.disk.remove(join(log.directory, segmentFileName(offset, 'snapshot')))
   }
 }
 

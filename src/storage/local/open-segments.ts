@@ -1,15 +1,18 @@
 /**
- * How many segments have their files open. Above the limit the one used least recently is closed, if
- * it has nothing in flight; it opens again when somebody reads it.
+ * How many segments have their files open. Above the limit one that was not used since it was last
+ * looked at is closed, if nothing is in flight there; it opens again when somebody needs it. Use is noted
+ * by a flag on the segment, which costs its readers nothing (the "clock" form of least recently used).
  */
 export interface ClosableSegment {
-  readonly isClosable: boolean
-  close(): void
+  /** Set by every use. */
+  wasUsed: boolean
+  /** Closes its files for now; `false` when it cannot. */
+  closeForNow(): boolean
 }
 
 export class OpenSegments {
   private readonly limit: number
-  /** In the order of use: the oldest first. */
+  /** In the order in which they are looked at. */
   private readonly segments = new Set<ClosableSegment>()
 
   constructor(limit: number) {
@@ -22,15 +25,21 @@ export class OpenSegments {
 
   opened(segment: ClosableSegment): void {
     this.segments.add(segment)
-    if (this.segments.size <= this.limit) return
-    for (const oldest of this.segments) {
-      if (this.segments.size <= this.limit) return
-      if (oldest !== segment && oldest.isClosable) oldest.close()
-    }
+    if (this.segments.size > this.limit) this.makeRoom(segment)
   }
 
-  used(segment: ClosableSegment): void {
-    if (this.segments.delete(segment)) this.segments.add(segment)
+  private makeRoom(opened: ClosableSegment): void {
+    // Twice around: the first round takes the flags away, unless all are in use.
+    let looks = 2 * this.segments.size
+    for (const candidate of this.segments) {
+      if (this.segments.size <= this.limit || looks-- === 0) return
+      const wasUsed = candidate.wasUsed
+      candidate.wasUsed = false
+      if (!wasUsed && candidate !== opened && candidate.closeForNow()) continue
+      // A Set's iteration comes to what is added meanwhile.
+      this.segments.delete(candidate)
+      this.segments.add(candidate)
+    }
   }
 
   closed(segment: ClosableSegment): void {

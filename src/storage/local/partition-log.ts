@@ -7,11 +7,12 @@
  * `recoveryPoint` is the offset below which everything is known to be on disk: recovery after a crash
  * starts there. Appends are made by the event loop, one after the other; syncs run beside them.
  *
- * An error while writing refuses that append and leaves the log as it was. An error while syncing
- * takes the log offline: what the kernel has dropped cannot be written again.
+ * An error while writing refuses that append and leaves the log as it was; unless it is one that passes
+ * (no space, no descriptors) it also takes the log offline. So does an error while syncing: what the
+ * kernel has dropped cannot be written again.
  */
 import { stampBatch } from '../../../protocol-codecs/record-batch.ts'
-import type { Clock } from '../../platform/clock.ts'
+import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
@@ -22,12 +23,15 @@ import { leaderEpochFileName, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import { Segment } from './segment.ts'
+import { offsetEntrySize, timeEntrySize } from './sparse-index.ts'
 
 export interface PartitionLogEnvironment {
   readonly disk: Disk
   readonly clock: Clock
   readonly logger: Logger
   readonly openSegments: OpenSegments
+  /** A number in [0, 1): spreads what is rolled by time. */
+  readonly random: () => number
   /** Called when bytes are waiting to be synced. */
   syncWanted(log: PartitionLog): void
   /** Called when the high watermark moved. */
@@ -86,8 +90,15 @@ export class PartitionLog {
   private highWatermarkPosition = 0
   private readonly cursors = new Map<number, ReadCursor>()
   private durableWaiters: { offset: number; settle: (error?: Error) => void }[] = []
-  private namesChanged = true
+  /** Names of the directory and of what was found in it are not known to be on disk. */
+  namesAreUnsynced = true
+  /** Offset of the newest snapshot of the producers; -1: none. */
+  snapshotOffset = -1
   private unflushedMessages = 0
+  private flushTimer: Timer | undefined
+  /** Of the active segment, for rolling by time: when it was begun, and its share of segment.jitter.ms. */
+  private activeSinceMs: number
+  private activeJitter: number
 
   constructor(
     partition: PartitionRef,
@@ -100,6 +111,8 @@ export class PartitionLog {
     this.config = config
     this.environment = environment
     this.epochs = new LeaderEpochs(environment.disk, `${directory}/${leaderEpochFileName}`)
+    this.activeSinceMs = environment.clock.now()
+    this.activeJitter = environment.random()
   }
 
   get activeSegment(): Segment {
@@ -115,7 +128,8 @@ export class PartitionLog {
   createSegment(baseOffset: number): Segment {
     const segment = new Segment({ ...this.environment, directory: this.directory }, baseOffset, 0, true)
     this.segments.push(segment)
-    this.namesChanged = true
+    this.activeSinceMs = this.environment.clock.now()
+    this.activeJitter = this.environment.random()
     return segment
   }
 
@@ -137,13 +151,13 @@ export class PartitionLog {
     const segment = this.activeSegment
     const baseOffset = this.logEndOffset
     const lastOffset = baseOffset + facts.lastOffsetDelta
+    if (leaderEpoch > this.epochs.latest()) this.epochs.assign(leaderEpoch, baseOffset)
     stampBatch(batch, 0, baseOffset, leaderEpoch)
     const position = segment.size
     segment.append(batch, lastOffset, facts.maxTimestampMs, this.config.indexIntervalBytes)
     this.logEndOffset = lastOffset + 1
     this.appendedBytes += batch.length
     this.unflushedMessages += facts.lastOffsetDelta + 1
-    if (leaderEpoch > this.epochs.latest()) this.epochs.assign(leaderEpoch, baseOffset)
     if (facts.producerId >= 0) {
       this.producers.appended({ ...facts, timestampMs: facts.maxTimestampMs }, baseOffset)
     }
@@ -151,6 +165,7 @@ export class PartitionLog {
     if (this.config.writeCaching) {
       this.moveHighWatermark(this.logEndOffset, this.appendedBytes, segment, segment.size)
       if (this.unflushedMessages >= this.config.flushMessages) this.environment.syncWanted(this)
+      else if (this.flushTimer === undefined) this.startFlushTimer()
     } else {
       this.environment.syncWanted(this)
     }
@@ -164,27 +179,58 @@ export class PartitionLog {
     const isFull =
       segment.size + batchSize > segmentBytes ||
       this.logEndOffset + facts.lastOffsetDelta - segment.baseOffset > maxRelativeOffset ||
-      (segment.offsets.count + 1) * 8 > segmentIndexBytes ||
-      (segment.firstTimestampMs >= 0 && facts.maxTimestampMs - segment.firstTimestampMs > segmentMs)
+      (segment.offsets.count + 1) * offsetEntrySize > segmentIndexBytes ||
+      // One entry is kept back for the largest timestamp, which is noted when the segment is finished.
+      (segment.times.count + 2) * timeEntrySize > segmentIndexBytes ||
+      this.activeAgeMs(segment, facts.maxTimestampMs) > segmentMs - this.jitterMs()
     if (isFull) this.roll()
   }
 
-  /** Starts a new segment at the log end. */
+  /** By the records' own times where they have any, as Kafka counts: a replayed history rolls as it did. */
+  private activeAgeMs(segment: Segment, timestampMs: number): number {
+    if (segment.firstTimestampMs >= 0) return timestampMs - segment.firstTimestampMs
+    return this.environment.clock.now() - this.activeSinceMs
+  }
+
+  private jitterMs(): number {
+    const { segmentJitterMs, segmentMs } = this.config
+    return segmentJitterMs === 0 ? 0 : Math.floor(this.activeJitter * Math.min(segmentJitterMs, segmentMs))
+  }
+
+  /** flush.ms where acks do not wait for the disk; everywhere else a sync is already on its way. */
+  private startFlushTimer(): void {
+    if (!Number.isFinite(this.config.flushMs)) return
+    this.flushTimer = this.environment.clock.after(this.config.flushMs, () => {
+      this.flushTimer = undefined
+      this.environment.syncWanted(this)
+    })
+  }
+
+  private cancelFlushTimer(): void {
+    this.flushTimer?.cancel()
+    this.flushTimer = undefined
+  }
+
+  /** Starts a new segment at the log end. What can fail comes first; done twice it does no harm. */
   roll(): Segment {
-    this.activeSegment.writeIndexes(true)
-    const segment = this.createSegment(this.logEndOffset)
+    if (this.activeSegment.size === 0) return this.activeSegment
+    this.activeSegment.finishIndexes()
     this.writeProducerSnapshot()
+    const segment = this.createSegment(this.logEndOffset)
     this.environment.syncWanted(this)
     return segment
   }
 
+  /** Writes the producers' state at the log end. It need not be synced: a damaged one is noticed by its checksum. */
   writeProducerSnapshot(): void {
+    if (this.snapshotOffset === this.logEndOffset) return
     const path = `${this.directory}/${segmentFileName(this.logEndOffset, 'snapshot')}`
     this.environment.disk.replaceFile(
       path,
       encodeProducerSnapshot(this.producers.all(), this.producers.size),
       false,
     )
+    this.snapshotOffset = this.logEndOffset
   }
 
   // Durability
@@ -192,36 +238,58 @@ export class PartitionLog {
   /** undefined when everything below `offset` is as durable as acks=all promises here. */
   whenDurable(offset: number): Promise<void> | undefined {
     if (this.config.writeCaching || offset <= this.recoveryPoint) return undefined
+    return this.waitForSync(offset)
+  }
+
+  /** Resolves when everything below `offset` is on disk, also where acks do not wait for that. */
+  async whenOnDisk(offset: number): Promise<void> {
+    if (offset <= this.recoveryPoint) return
+    this.environment.syncWanted(this)
+    await this.waitForSync(offset)
+  }
+
+  private waitForSync(offset: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.durableWaiters.push({ offset, settle: error => (error === undefined ? resolve() : reject(error)) })
     })
   }
 
+  /** Whether all that the log holds is on disk. */
   get isSynced(): boolean {
-    return this.recoveryPoint >= this.logEndOffset && !this.namesChanged
+    if (this.size === 0) return true
+    if (this.recoveryPoint < this.logEndOffset || this.namesAreUnsynced) return false
+    return this.segments.every(
+      segment => segment.size === 0 || !(segment.isNew || segment.hasUnsyncedIndexes),
+    )
   }
 
-  /** What has to be synced now; the caller reports back with `synced` or `syncFailed`. */
+  /** What has to be synced now; the caller reports back with `synced` or `goOffline`. */
   startSync(): SyncTarget {
-    const segment = this.activeSegment
-    const target: SyncTarget = {
+    this.cancelFlushTimer()
+    const active = this.activeSegment
+    const segments: Segment[] = []
+    let namesChanged = this.namesAreUnsynced
+    for (let i = this.segments.length - 1; i >= 0; i--) {
+      const segment = this.segments[i]!
+      const endOffset = segment === active ? this.logEndOffset : this.segments[i + 1]!.baseOffset
+      if (segment !== active && endOffset <= this.recoveryPoint && !segment.hasUnsyncedIndexes) break
+      if (segment.size === 0) continue
+      segments.push(segment)
+      if (segment.isNew) namesChanged = true
+    }
+    this.unflushedMessages = 0
+    return {
       endOffset: this.logEndOffset,
       endBytes: this.appendedBytes,
-      segment,
-      position: segment.size,
-      segments: this.segments.filter(
-        (candidate, i) =>
-          candidate.size > 0 &&
-          (i === this.segments.length - 1 || this.segments[i + 1]!.baseOffset > this.recoveryPoint),
-      ),
-      namesChanged: this.namesChanged,
+      segment: active,
+      position: active.size,
+      segments: segments.reverse(),
+      namesChanged,
     }
-    this.namesChanged = false
-    this.unflushedMessages = 0
-    return target
   }
 
   synced(target: SyncTarget): void {
+    if (target.namesChanged) this.namesAreUnsynced = false
     for (const segment of target.segments) segment.isNew = false
     this.recoveryPoint = Math.max(this.recoveryPoint, target.endOffset)
     if (!this.isDeleted) {
@@ -236,8 +304,10 @@ export class PartitionLog {
     }
   }
 
-  syncFailed(error: Error): void {
+  /** Nothing more is written to or read from this log; who waits for it hears of the error. */
+  goOffline(error: Error): void {
     this.isOffline = true
+    this.cancelFlushTimer()
     const waiters = this.durableWaiters
     this.durableWaiters = []
     for (const waiter of waiters) waiter.settle(error)
@@ -308,14 +378,24 @@ export class PartitionLog {
     this.cursors.clear()
   }
 
-  /** Writes what is only in memory and closes the files; the caller has synced. */
+  /** Writes what is only in memory and closes the files, whatever happens; the caller has synced. */
   close(): void {
-    if (!this.isDeleted && !this.isOffline) {
+    try {
+      if (this.isDeleted || this.isOffline || this.logEndOffset === 0) return
       this.writeProducerSnapshot()
-      for (const segment of this.segments) if (segment === this.activeSegment) segment.writeIndexes(true)
+      this.activeSegment.finishIndexes()
+    } finally {
+      this.forgetCursors()
+      for (const segment of this.segments) segment.close()
+      this.goOffline(new Error(this.isDeleted ? 'the topic was deleted' : 'the log is closed'))
     }
-    this.forgetCursors()
-    for (const segment of this.segments) segment.close()
-    this.syncFailed(new Error('the log is closed'))
   }
+}
+
+const passingErrors = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'])
+
+/** Whether an error is the disk's and will not pass by itself, so that the log must go offline. */
+export function isDiskFailure(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code
+  return typeof code === 'string' && !passingErrors.has(code)
 }

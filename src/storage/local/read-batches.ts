@@ -56,8 +56,13 @@ export function planRead(
 
 export function readWarm(plan: ReadPlan, pool: BufferPool): BatchesRead {
   const buffer = pool.acquire(plan.length)
-  const read = plan.segment.readNow(buffer, 0, plan.length, plan.position)
-  return finish(plan, buffer, read)
+  try {
+    const read = plan.segment.readNow(buffer, 0, plan.length, plan.position)
+    return finish(plan, buffer, read)
+  } catch (error) {
+    pool.release(buffer)
+    throw error
+  }
 }
 
 export async function readCold(plan: ReadPlan, pool: BufferPool): Promise<BatchesRead> {
@@ -81,6 +86,8 @@ function finish(plan: ReadPlan, buffer: Buffer, read: number): BatchesRead {
     nextOffset = batchLastOffset(buffer, size) + 1
     size += length
   }
-  if (nextOffset >= 0) plan.log.remember(nextOffset, plan.segment, plan.position + size)
+  // The plan covers a whole batch, and before the high watermark nothing is torn.
+  if (nextOffset < 0) throw new Error(`no whole batch at ${plan.position} of ${plan.segment.path}`)
+  if (!plan.segment.isClosed) plan.log.remember(nextOffset, plan.segment, plan.position + size)
   return { buffer, size }
 }

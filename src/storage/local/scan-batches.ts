@@ -1,10 +1,15 @@
 /** Walks the batches of a segment's file from a position on: what recovery, start-up and searches read by. */
 import {
+  batchBaseOffset,
   batchCrcIsValid,
   batchHeaderSize,
+  batchLastOffsetDelta,
   batchMagic,
+  batchMaxTimestamp,
+  batchProducerId,
   batchSize,
 } from '../../../protocol-codecs/record-batch.ts'
+import { RecordError } from '../../../protocol-codecs/record-error.ts'
 import type { Segment } from './segment.ts'
 
 const chunkSize = 1024 * 1024
@@ -12,7 +17,7 @@ const chunkSize = 1024 * 1024
 /**
  * Calls `visit` with each whole batch between `from` and `to` until it says `false`. Gives the position
  * behind the last batch that was sound: `to` when all were. With `verify` a batch must carry a right
- * checksum, else only its header is looked at.
+ * checksum, else only its header is looked at: its size, magic, offset and producer are possible ones.
  */
 export function scanBatches(
   segment: Segment,
@@ -33,9 +38,7 @@ export function scanBatches(
         break
       }
       const size = batchSize(buffer, at)
-      if (size < batchHeaderSize || batchMagic(buffer, at) !== 2 || position + at + size > to) {
-        return position + at
-      }
+      if (size < batchHeaderSize || position + at + size > to || !isHeader(buffer, at)) return position + at
       if (at + size > available) {
         needed = size
         break
@@ -46,10 +49,32 @@ export function scanBatches(
     }
     position += at
     if (at === 0) {
-      // Not one whole batch in the buffer: it is larger than the buffer, or the file ends in it.
-      if (available < Math.min(needed, to - position) || needed > to - position) return position
+      // Not one whole batch in the buffer: it is larger than the buffer, or the file ends here.
+      if (available < Math.min(needed, to - position) || needed > to - position || needed <= buffer.length) {
+        return position
+      }
       buffer = Buffer.allocUnsafe(needed)
     }
   }
   return position
+}
+
+function isHeader(buffer: Buffer, at: number): boolean {
+  if (batchMagic(buffer, at) !== 2 || batchLastOffsetDelta(buffer, at) < 0) return false
+  try {
+    return batchBaseOffset(buffer, at) >= 0 && batchProducerId(buffer, at) >= -1
+  } catch (error) {
+    if (error instanceof RecordError) return false
+    throw error
+  }
+}
+
+/** A batch's largest timestamp for an index; one beyond 2^53 - 1, which nobody can ask for, counts as that. */
+export function indexableTimestamp(buffer: Buffer, at: number): number {
+  try {
+    return batchMaxTimestamp(buffer, at)
+  } catch (error) {
+    if (error instanceof RecordError) return Number.MAX_SAFE_INTEGER
+    throw error
+  }
 }

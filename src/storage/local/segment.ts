@@ -4,13 +4,21 @@
  * (`open-segments.ts`); while one is open its indexes are in memory.
  *
  * Positions are bytes in the `.log`. `size` counts whole batches only: bytes behind it are a write
- * that failed and are cut off before the next one.
+ * that failed and are cut off before the next one. Indexes that are not in memory are complete on
+ * disk; if what is found there is not an index of this log, it is rebuilt from the log.
  */
 import { join } from 'node:path'
-import { batchHeaderSize, batchLastOffset, batchSize } from '../../../protocol-codecs/record-batch.ts'
+import {
+  batchHeaderSize,
+  batchLastOffset,
+  batchMagic,
+  batchSize,
+} from '../../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../../platform/disk.ts'
+import type { Logger } from '../../platform/logger.ts'
 import { type SegmentFileKind, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
+import { indexableTimestamp, scanBatches } from './scan-batches.ts'
 import {
   type OffsetIndex,
   offsetEntrySize,
@@ -22,6 +30,7 @@ import {
 
 export interface SegmentFiles {
   readonly disk: Disk
+  readonly logger: Logger
   readonly directory: string
   readonly openSegments: OpenSegments
 }
@@ -29,6 +38,8 @@ export interface SegmentFiles {
 /** Headers are looked for in pieces of this size; index entries are about as far apart. */
 const scanSize = 8 * 1024
 const scanBuffer = Buffer.allocUnsafeSlow(scanSize)
+/** Kafka's default of index.interval.bytes, for an index that is rebuilt because it was damaged. */
+const rebuiltIntervalBytes = 4096
 
 export class Segment {
   readonly baseOffset: number
@@ -41,6 +52,10 @@ export class Segment {
   firstTimestampMs = -1
   /** The directory entry is not known to be on disk yet. */
   isNew: boolean
+  /** Index files were finished and are not known to be on disk yet. */
+  hasUnsyncedIndexes = false
+  /** Looked at by `OpenSegments`, which closes those that were not used lately. */
+  wasUsed = false
   readonly path: string
   private readonly files: SegmentFiles
   private descriptor = -1
@@ -48,17 +63,28 @@ export class Segment {
   private loadedTimes: TimeIndex | undefined
   private storedOffsetEntries = 0
   private storedTimeEntries = 0
-  private indexDescriptors: { offsets: number; times: number } | undefined
+  /** The index files may be missing, or hold more than the stored entries. */
+  private indexFilesDiffer: boolean
+  /** Since they were synced. */
+  private indexesWereWritten = false
+  /** A failed write may have left bytes behind `size`. */
+  private hasTornEnd = false
   /** Asynchronous readers and syncs in flight; the files stay open for them. */
-  users = 0
-  private closeWhenUnused = false
+  private users = 0
+  /** For good: its log is closed, or it is not part of it any more. */
+  isClosed = false
 
   constructor(files: SegmentFiles, baseOffset: number, size: number, isNew: boolean) {
     this.files = files
     this.baseOffset = baseOffset
     this.size = size
     this.isNew = isNew
+    this.indexFilesDiffer = isNew
     this.path = this.filePath('log')
+    if (isNew) {
+      this.loadedOffsets = offsetIndex()
+      this.loadedTimes = timeIndex()
+    }
   }
 
   filePath(kind: SegmentFileKind): string {
@@ -67,11 +93,16 @@ export class Segment {
 
   /** The open `.log`. */
   file(): number {
-    if (this.descriptor < 0) {
-      this.descriptor = this.files.disk.openForWrite(this.path, this.isNew)
-      this.files.openSegments.opened(this)
-    }
+    this.wasUsed = true
+    if (this.descriptor < 0) this.open()
     return this.descriptor
+  }
+
+  private open(): void {
+    // A path may name another log by now: that of a new topic of the same name.
+    if (this.isClosed) throw new Error(`${this.path} was closed`)
+    this.descriptor = this.files.disk.openForWrite(this.path, this.isNew)
+    this.files.openSegments.opened(this)
   }
 
   get offsets(): OffsetIndex {
@@ -85,49 +116,92 @@ export class Segment {
 
   private loadIndexes(): void {
     const { disk } = this.files
-    this.loadedOffsets = offsetIndex(disk.readFile(this.filePath('index')))
-    this.loadedTimes = timeIndex(disk.readFile(this.filePath('timeindex')))
-    this.storedOffsetEntries = this.loadedOffsets.count
-    this.storedTimeEntries = this.loadedTimes.count
-    const last = this.loadedTimes.last()
-    if (last !== undefined && last.timestampMs > this.maxTimestampMs) {
-      this.maxTimestampMs = last.timestampMs
-      this.maxTimestampOffset = this.baseOffset + last.relativeOffset
-    }
+    const storedOffsets = disk.readFile(this.filePath('index'))
+    const storedTimes = disk.readFile(this.filePath('timeindex'))
+    const offsets = offsetIndex(storedOffsets)
+    const times = timeIndex(storedTimes)
     this.file()
+    if (storedOffsets === undefined || storedTimes === undefined || !this.isIndexedBy(offsets, times)) {
+      if (this.size > 0) {
+        this.files.logger.warn({ segment: this.path }, 'an index is missing or damaged; rebuilding it')
+      }
+      this.rebuildIndexes()
+      return
+    }
+    this.loadedOffsets = offsets
+    this.loadedTimes = times
+    this.storedOffsetEntries = offsets.count
+    this.storedTimeEntries = times.count
+    this.indexFilesDiffer =
+      storedOffsets.length !== offsets.count * offsetEntrySize ||
+      storedTimes.length !== times.count * timeEntrySize
+    this.noteStoredMaxTimestamp(times.last())
   }
 
-  /** Starts with empty indexes, because they are about to be rebuilt from the log. */
+  /** Whether the last entries fit the log, as far as one look at it can tell. */
+  private isIndexedBy(offsets: OffsetIndex, times: TimeIndex): boolean {
+    if (offsets.isDamaged || times.isDamaged) return false
+    const last = offsets.last()
+    if (last === undefined) return true
+    if (last.position + batchHeaderSize > this.size) return false
+    const header = Buffer.allocUnsafe(batchHeaderSize)
+    if (this.readNow(header, 0, batchHeaderSize, last.position) < batchHeaderSize) return false
+    try {
+      return (
+        batchMagic(header, 0) === 2 && batchLastOffset(header, 0) === this.baseOffset + last.relativeOffset
+      )
+    } catch {
+      return false
+    }
+  }
+
+  private rebuildIndexes(): void {
+    this.resetIndexes()
+    scanBatches(this, 0, this.size, false, (buffer, at, position) => {
+      const timestampMs = indexableTimestamp(buffer, at)
+      const size = batchSize(buffer, at)
+      this.indexBatch(position, size, batchLastOffset(buffer, at), timestampMs, rebuiltIntervalBytes)
+      return true
+    })
+  }
+
+  /** Starts with empty indexes in memory, because they are about to be rebuilt from the log. */
   resetIndexes(): void {
     this.loadedOffsets = offsetIndex()
     this.loadedTimes = timeIndex()
     this.storedOffsetEntries = 0
     this.storedTimeEntries = 0
+    this.indexFilesDiffer = true
     this.maxTimestampMs = -1
     this.maxTimestampOffset = -1
     this.bytesSinceIndexEntry = 0
-    this.closeIndexFiles()
-    for (const kind of ['index', 'timeindex'] as const) {
-      this.files.disk.replaceFile(this.filePath(kind), Buffer.alloc(0), false)
-    }
   }
 
   /** Appends one whole batch. Throws the disk's error with nothing added. */
   append(batch: Buffer, lastOffset: number, maxTimestampMs: number, indexIntervalBytes: number): void {
     const position = this.size
+    // What can fail comes before the write: the indexes of a segment that was closed in between.
+    if (this.loadedOffsets === undefined) this.loadIndexes()
     const descriptor = this.file()
+    if (this.hasTornEnd) this.cutOffTornEnd(descriptor)
     try {
       this.files.disk.write(descriptor, batch, position)
     } catch (error) {
+      this.hasTornEnd = true
       try {
-        this.files.disk.truncate(descriptor, position)
+        this.cutOffTornEnd(descriptor)
       } catch {
-        // The next write starts at the same position; recovery cuts off what is behind it.
+        // Tried again before the next write; recovery cuts it off as well.
       }
       throw error
     }
     this.size = position + batch.length
     this.indexBatch(position, batch.length, lastOffset, maxTimestampMs, indexIntervalBytes)
+  }
+
+  private cutOffTornEnd(descriptor: number): void {
+    this.files.disk.truncate(descriptor, this.size)
+    this.hasTornEnd = false
   }
 
   /** Takes a batch at `position` into the indexes; also what recovery calls for each batch. */
@@ -155,6 +229,41 @@ export class Segment {
     if (this.maxTimestampMs >= 0) {
       this.times.append(this.maxTimestampMs, this.maxTimestampOffset - this.baseOffset)
     }
+  }
+
+  /**
+   * Largest timestamp of a segment that may never have been looked at since the start: its last time
+   * entry, read without loading the index.
+   */
+  findMaxTimestamp(): number {
+    if (this.maxTimestampMs >= 0 || this.loadedTimes !== undefined || this.size === 0)
+      return this.maxTimestampMs
+    const { disk } = this.files
+    let last: ReturnType<TimeIndex['last']>
+    try {
+      const descriptor = disk.openForRead(this.filePath('timeindex'))
+      try {
+        const size = disk.size(descriptor)
+        const entry = Buffer.alloc(timeEntrySize)
+        if (size > 0 && size % timeEntrySize === 0) {
+          disk.read(descriptor, entry, 0, timeEntrySize, size - timeEntrySize)
+          last = timeIndex(entry).last()
+        }
+      } finally {
+        disk.close(descriptor)
+      }
+    } catch {
+      // Loading the index finds out what is wrong.
+    }
+    if (last === undefined || last.timestampMs === 0) this.loadIndexes()
+    else this.noteStoredMaxTimestamp(last)
+    return this.maxTimestampMs
+  }
+
+  private noteStoredMaxTimestamp(last: ReturnType<TimeIndex['last']>): void {
+    if (last === undefined || last.timestampMs <= this.maxTimestampMs) return
+    this.maxTimestampMs = last.timestampMs
+    this.maxTimestampOffset = this.baseOffset + last.relativeOffset
   }
 
   /**
@@ -192,46 +301,78 @@ export class Segment {
     }
   }
 
-  /** Makes the segment's bytes survive a power loss. */
+  /** Makes the segment's bytes, and the indexes of one that is full, survive a power loss. */
   async sync(): Promise<void> {
     const descriptor = this.file()
     this.users++
     try {
       await this.files.disk.sync(descriptor)
+      if (this.hasUnsyncedIndexes) await this.syncIndexes()
     } finally {
       this.unused()
     }
   }
 
-  private unused(): void {
-    this.users--
-    if (this.users === 0 && this.closeWhenUnused) this.close()
+  async syncIndexes(): Promise<void> {
+    const { disk } = this.files
+    this.hasUnsyncedIndexes = false
+    this.indexesWereWritten = false
+    try {
+      for (const kind of ['index', 'timeindex'] as const) {
+        const descriptor = disk.openForWrite(this.filePath(kind), false)
+        try {
+          await disk.sync(descriptor)
+        } finally {
+          disk.close(descriptor)
+        }
+      }
+    } catch (error) {
+      this.hasUnsyncedIndexes = true
+      this.indexesWereWritten = true
+      throw error
+    }
   }
 
-  /** Writes index entries that are only in memory; with `last` also the final time entry, as a roll does. */
-  writeIndexes(last: boolean): void {
+  private unused(): void {
+    this.users--
+    if (this.users === 0 && this.isClosed) this.closeFile()
+  }
+
+  /** Writes index entries that are only in memory. */
+  writeIndexes(): void {
     if (this.loadedOffsets === undefined || this.loadedTimes === undefined) return
-    if (last) this.noteMaxTimestamp()
+    const { loadedOffsets: offsets, loadedTimes: times } = this
+    if (offsets.count > this.storedOffsetEntries || this.indexFilesDiffer) {
+      const bytes = offsets.bytes(this.storedOffsetEntries)
+      this.writeIndex('index', bytes, this.storedOffsetEntries * offsetEntrySize)
+      this.storedOffsetEntries = offsets.count
+    }
+    if (times.count > this.storedTimeEntries || this.indexFilesDiffer) {
+      const bytes = times.bytes(this.storedTimeEntries)
+      this.writeIndex('timeindex', bytes, this.storedTimeEntries * timeEntrySize)
+      this.storedTimeEntries = times.count
+    }
+    this.indexFilesDiffer = false
+  }
+
+  /** Makes the index files complete, as at the end of a segment or of a run: with the largest timestamp. */
+  finishIndexes(): void {
+    if (this.loadedOffsets === undefined || this.loadedTimes === undefined) return
+    this.noteMaxTimestamp()
+    this.writeIndexes()
+    this.hasUnsyncedIndexes = this.indexesWereWritten
+  }
+
+  private writeIndex(kind: SegmentFileKind, bytes: Buffer, position: number): void {
     const { disk } = this.files
-    this.indexDescriptors ??= {
-      offsets: disk.openForWrite(this.filePath('index'), true),
-      times: disk.openForWrite(this.filePath('timeindex'), true),
+    this.indexesWereWritten = true
+    const descriptor = disk.openForWrite(this.filePath(kind), true)
+    try {
+      if (bytes.length > 0) disk.write(descriptor, bytes, position)
+      if (this.indexFilesDiffer) disk.truncate(descriptor, position + bytes.length)
+    } finally {
+      disk.close(descriptor)
     }
-    const { offsets, times } = this.indexDescriptors
-    if (this.loadedOffsets.count > this.storedOffsetEntries) {
-      const bytes = this.loadedOffsets.bytes(this.storedOffsetEntries)
-      disk.write(offsets, bytes, this.storedOffsetEntries * offsetEntrySize)
-      this.storedOffsetEntries = this.loadedOffsets.count
-    }
-    if (this.loadedTimes.count > this.storedTimeEntries) {
-      const bytes = this.loadedTimes.bytes(this.storedTimeEntries)
-      disk.write(times, bytes, this.storedTimeEntries * timeEntrySize)
-      this.storedTimeEntries = this.loadedTimes.count
-    }
-    if (!last) return
-    disk.truncate(offsets, this.storedOffsetEntries * offsetEntrySize)
-    disk.truncate(times, this.storedTimeEntries * timeEntrySize)
-    this.closeIndexFiles()
   }
 
   /** Cuts the segment off at a batch boundary. */
@@ -240,37 +381,41 @@ export class Segment {
     this.size = position
     this.offsets.truncate(endOffset - this.baseOffset)
     this.times.truncate(endOffset - this.baseOffset)
+    this.storedOffsetEntries = Math.min(this.storedOffsetEntries, this.offsets.count)
+    this.storedTimeEntries = Math.min(this.storedTimeEntries, this.times.count)
+    this.indexFilesDiffer = true
   }
 
-  private closeIndexFiles(): void {
-    if (this.indexDescriptors === undefined) return
-    this.files.disk.close(this.indexDescriptors.offsets)
-    this.files.disk.close(this.indexDescriptors.times)
-    this.indexDescriptors = undefined
-  }
-
-  /** Whether it may be closed now to make room: nothing is in flight and nothing is only in memory. */
-  get isClosable(): boolean {
-    return (
-      this.users === 0 &&
-      this.indexDescriptors === undefined &&
-      (this.loadedOffsets?.count ?? 0) === this.storedOffsetEntries &&
-      (this.loadedTimes?.count ?? 0) === this.storedTimeEntries
-    )
-  }
-
-  /** Closes the files, after the last reader. */
-  close(): void {
-    if (this.users > 0) {
-      this.closeWhenUnused = true
-      return
+  /** Closes the files to make room, unless something is in flight; they open again when needed. */
+  closeForNow(): boolean {
+    if (this.users > 0) return false
+    try {
+      this.finishIndexes()
+    } catch {
+      return false
     }
-    this.closeIndexFiles()
+    this.closeFile()
+    return true
+  }
+
+  /** Closes the files for good, after the last reader. */
+  close(): void {
+    this.isClosed = true
+    if (this.users === 0) this.closeFile()
+  }
+
+  private closeFile(): void {
     this.loadedOffsets = undefined
     this.loadedTimes = undefined
     if (this.descriptor < 0) return
-    this.files.disk.close(this.descriptor)
+    const descriptor = this.descriptor
     this.descriptor = -1
     this.files.openSegments.closed(this)
+    try {
+      if (this.hasTornEnd) this.cutOffTornEnd(descriptor)
+    } catch {
+      // Tried again before the next write, or by recovery.
+    }
+    this.files.disk.close(descriptor)
   }
 }

@@ -7,13 +7,18 @@
  * An offset entry names a batch by its last offset and its first byte. A time entry says that no
  * record up to that offset is younger than the timestamp. Both ascend strictly, so they are searched
  * by halves. Entries since the last write to disk are only in memory: after a crash they are rebuilt
- * from the log, which recovery reads anyway.
+ * from the log, which recovery reads anyway. Kafka preallocates index files, so zeroes at the end of one
+ * are padding; anything else that does not ascend is damage.
  */
 
 export interface OffsetIndex {
   readonly count: number
+  /** What was stored is not an index: it must be rebuilt from the log. */
+  readonly isDamaged: boolean
+  last(): { relativeOffset: number; position: number } | undefined
   /** Position of the last entry at or below `relativeOffset`; 0 when there is none. */
   positionBefore(relativeOffset: number): number
+  entryAtOrBelow(relativeOffset: number): { relativeOffset: number; position: number } | undefined
   append(relativeOffset: number, position: number): void
   /** Forgets entries at or above `relativeOffset`. */
   truncate(relativeOffset: number): void
@@ -28,6 +33,7 @@ export function offsetIndex(stored?: Buffer): OffsetIndex {
   let offsets = new Int32Array(16)
   let positions = new Int32Array(16)
   let count = 0
+  let isDamaged = false
 
   function append(relativeOffset: number, position: number): void {
     if (count === offsets.length) {
@@ -39,23 +45,35 @@ export function offsetIndex(stored?: Buffer): OffsetIndex {
   }
 
   if (stored !== undefined) {
-    for (let at = 0; at + offsetEntrySize <= stored.length; at += offsetEntrySize) {
+    let at = 0
+    for (; at + offsetEntrySize <= stored.length; at += offsetEntrySize) {
       const offset = stored.readInt32BE(at)
       const position = stored.readInt32BE(at + 4)
-      // Kafka preallocates with zeroes; a zero entry behind the first one ends the index.
+      // No entry names the first batch, so a position is never 0.
+      if (offset < 0 || position <= 0) break
       if (count > 0 && (offset <= offsets[count - 1]! || position <= positions[count - 1]!)) break
-      if (offset < 0 || position < 0 || (offset === 0 && position === 0)) break
       append(offset, position)
     }
+    isDamaged = !isPadding(stored, at)
   }
 
   return {
     get count() {
       return count
     },
+    isDamaged,
+    last() {
+      return count === 0
+        ? undefined
+        : { relativeOffset: offsets[count - 1]!, position: positions[count - 1]! }
+    },
     positionBefore(relativeOffset) {
       const index = lastAtOrBelow(offsets, count, relativeOffset)
       return index < 0 ? 0 : positions[index]!
+    },
+    entryAtOrBelow(relativeOffset) {
+      const index = lastAtOrBelow(offsets, count, relativeOffset)
+      return index < 0 ? undefined : { relativeOffset: offsets[index]!, position: positions[index]! }
     },
     append,
     truncate(relativeOffset) {
@@ -74,9 +92,12 @@ export function offsetIndex(stored?: Buffer): OffsetIndex {
 
 export interface TimeIndex {
   readonly count: number
-  /** Relative offset of the last entry whose timestamp is below `timestampMs`; 0 when there is none. */
-  offsetBefore(timestampMs: number): number
+  readonly isDamaged: boolean
+  /** Relative offset of the first entry whose timestamp is `timestampMs` or more. */
+  firstAtOrAbove(timestampMs: number): number | undefined
   last(): { timestampMs: number; relativeOffset: number } | undefined
+  /** The last entry at or below an offset. */
+  entryUpTo(relativeOffset: number): { timestampMs: number; relativeOffset: number } | undefined
   /** Adds an entry unless it would not ascend. */
   append(timestampMs: number, relativeOffset: number): void
   truncate(relativeOffset: number): void
@@ -87,6 +108,7 @@ export function timeIndex(stored?: Buffer): TimeIndex {
   let timestamps = new Float64Array(16)
   let offsets = new Int32Array(16)
   let count = 0
+  let isDamaged = false
 
   function append(timestampMs: number, relativeOffset: number): void {
     if (count > 0 && (timestampMs <= timestamps[count - 1]! || relativeOffset <= offsets[count - 1]!)) return
@@ -99,28 +121,41 @@ export function timeIndex(stored?: Buffer): TimeIndex {
   }
 
   if (stored !== undefined) {
-    for (let at = 0; at + timeEntrySize <= stored.length; at += timeEntrySize) {
+    let at = 0
+    for (; at + timeEntrySize <= stored.length; at += timeEntrySize) {
       const timestampMs = Number(stored.readBigInt64BE(at))
       const offset = stored.readInt32BE(at + 8)
-      if (offset < 0 || timestampMs < 0) break
+      // Zeroes alone are padding; as a first entry before others they are a record of 1970.
+      if (
+        timestampMs < 0 ||
+        offset < 0 ||
+        (count === 0 && stored.length > timeEntrySize && isPadding(stored, at))
+      )
+        break
       const before = count
-      if (count > 0 || timestampMs > 0) append(timestampMs, offset)
+      append(timestampMs, offset)
       if (count === before) break
     }
+    isDamaged = !isPadding(stored, at)
   }
 
   return {
     get count() {
       return count
     },
-    offsetBefore(timestampMs) {
-      const index = lastAtOrBelow(timestamps, count, timestampMs - 1)
-      return index < 0 ? 0 : offsets[index]!
+    isDamaged,
+    firstAtOrAbove(timestampMs) {
+      const index = lastAtOrBelow(timestamps, count, timestampMs - 1) + 1
+      return index < count ? offsets[index]! : undefined
     },
     last() {
       return count === 0
         ? undefined
         : { timestampMs: timestamps[count - 1]!, relativeOffset: offsets[count - 1]! }
+    },
+    entryUpTo(relativeOffset) {
+      const index = lastAtOrBelow(offsets, count, relativeOffset)
+      return index < 0 ? undefined : { timestampMs: timestamps[index]!, relativeOffset: offsets[index]! }
     },
     append,
     truncate(relativeOffset) {
@@ -135,6 +170,12 @@ export function timeIndex(stored?: Buffer): TimeIndex {
       return bytes
     },
   }
+}
+
+/** Whether only zeroes are left from `at` on. */
+function isPadding(stored: Buffer, at: number): boolean {
+  for (let i = at; i < stored.length; i++) if (stored[i] !== 0) return false
+  return true
 }
 
 function grown<T extends Int32Array | Float64Array>(array: T): T {

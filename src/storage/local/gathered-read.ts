@@ -1,0 +1,74 @@
+/** The results of a read as they come together, under a limit for all of them. */
+import type { BufferPool } from '../../platform/buffer-pool.ts'
+import type { Isolation, LogOffsets, ReadOutcome, ReadResult } from '../partition-log.ts'
+import type { PartitionLog } from './partition-log.ts'
+import type { BatchesRead } from './read-batches.ts'
+
+const noChunks: readonly Buffer[] = []
+
+export class GatheredRead implements ReadOutcome {
+  readonly results: ReadResult[] = []
+  size = 0
+  room: number
+  private readonly pool: BufferPool
+  private buffers: Buffer[] = []
+
+  constructor(pool: BufferPool, room: number) {
+    this.pool = pool
+    this.room = room
+  }
+
+  refuse(error: 'UNKNOWN_TOPIC_OR_PARTITION' | 'KAFKA_STORAGE_ERROR'): void {
+    this.results.push({
+      error,
+      chunks: noChunks,
+      size: 0,
+      abortedTransactions: null,
+      logStartOffset: -1,
+      highWatermark: -1,
+      lastStableOffset: -1,
+      logEndOffset: -1,
+    })
+  }
+
+  addEmpty(log: PartitionLog, error: 'NONE' | 'OFFSET_OUT_OF_RANGE', isolation: Isolation): void {
+    this.results.push({ error, chunks: noChunks, size: 0, ...state(log, isolation) })
+  }
+
+  add(log: PartitionLog, batches: BatchesRead, isolation: Isolation): void {
+    if (batches.size === 0) {
+      this.pool.release(batches.buffer)
+      this.addEmpty(log, 'NONE', isolation)
+      return
+    }
+    this.buffers.push(batches.buffer)
+    this.size += batches.size
+    this.room -= batches.size
+    const chunks = [batches.buffer.subarray(0, batches.size)]
+    this.results.push({ error: 'NONE', chunks, size: batches.size, ...state(log, isolation) })
+  }
+
+  release(): void {
+    const buffers = this.buffers
+    this.buffers = []
+    for (const buffer of buffers) this.pool.release(buffer)
+  }
+}
+
+export function offsetsOf(log: PartitionLog): LogOffsets {
+  return {
+    logStartOffset: log.logStartOffset,
+    highWatermark: log.highWatermark,
+    lastStableOffset: log.highWatermark,
+    logEndOffset: log.logEndOffset,
+  }
+}
+
+function state(log: PartitionLog, isolation: Isolation) {
+  return { ...offsetsOf(log), abortedTransactions: isolation === 'read_committed' ? [] : null }
+}
+
+/** Where readers of an isolation have to stop. */
+export function readEnd(log: PartitionLog, isolation: Isolation): number {
+  return isolation === 'read_committed' ? offsetsOf(log).lastStableOffset : log.highWatermark
+}

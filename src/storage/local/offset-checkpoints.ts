@@ -1,0 +1,67 @@
+/**
+ * The three checkpoints over all partitions of a data directory, in Kafka's files: up to where each log
+ * is known to be on disk, up to where readers saw it, and where it starts. A partition is named by topic
+ * and index only, so what a file says of a deleted topic must be gone from it before a topic of that name
+ * is made again: its log start offset would hide the new topic's records.
+ */
+import { join } from 'node:path'
+import type { Disk } from '../../platform/disk.ts'
+import type { CatalogTopic } from '../topic-catalog.ts'
+import { readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
+import { highWatermarkName, logStartOffsetName, recoveryPointName } from './data-directory.ts'
+import { partitionDirectoryName } from './log-files.ts'
+import type { PartitionLog } from './partition-log.ts'
+
+export class OffsetCheckpoints {
+  private readonly disk: Disk
+  private readonly directory: string
+  /** What the files hold, by name of the partition's directory. */
+  private recoveryPoints: Map<string, number>
+  private logStartOffsets: Map<string, number>
+
+  constructor(disk: Disk, directory: string) {
+    this.disk = disk
+    this.directory = directory
+    this.recoveryPoints = readOffsetCheckpoint(disk, join(directory, recoveryPointName))
+    this.logStartOffsets = readOffsetCheckpoint(disk, join(directory, logStartOffsetName))
+  }
+
+  recoveryPoint(partition: string): number {
+    return this.recoveryPoints.get(partition) ?? 0
+  }
+
+  logStartOffset(partition: string): number {
+    return this.logStartOffsets.get(partition) ?? 0
+  }
+
+  mention(topic: CatalogTopic): boolean {
+    return topic.partitions.some(partition => {
+      const name = partitionDirectoryName(partition)
+      return this.recoveryPoints.has(name) || this.logStartOffsets.has(name)
+    })
+  }
+
+  write(logs: readonly PartitionLog[]): void {
+    const used = logs.filter(log => log.logEndOffset > 0)
+    this.save(highWatermarkName, used, log => log.highWatermark, false)
+    this.recoveryPoints = this.save(recoveryPointName, used, log => log.recoveryPoint, true)
+    this.writeLogStartOffsets(logs)
+  }
+
+  writeLogStartOffsets(logs: readonly PartitionLog[]): void {
+    const moved = logs.filter(log => log.logStartOffset > 0)
+    this.logStartOffsets = this.save(logStartOffsetName, moved, log => log.logStartOffset, true)
+  }
+
+  private save(
+    name: string,
+    logs: readonly PartitionLog[],
+    offsetOf: (log: PartitionLog) => number,
+    durable: boolean,
+  ): Map<string, number> {
+    const path = join(this.directory, name)
+    const entries = logs.map(log => [log.partition.topic, log.partition.index, offsetOf(log)])
+    writeCheckpoint(this.disk, path, entries, durable)
+    return new Map(logs.map(log => [partitionDirectoryName(log.partition), offsetOf(log)]))
+  }
+}
