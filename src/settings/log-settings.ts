@@ -11,8 +11,6 @@ export const cleanupPolicies = ['compact', 'delete'] as const
 
 export const noRetention = 'retention is not carried out yet, so nothing is deleted by age or size'
 export const noDeletion = 'segments are not deleted yet'
-export const noJitter = 'segments are closed without jitter yet'
-export const noTimedFlush = 'flushing by time is not carried out yet'
 export const noCompaction = 'compaction is not carried out yet'
 const notUsed = 'it is not used yet'
 
@@ -90,7 +88,6 @@ export const logSettings = {
     documentation: 'The age, in hours, at which a segment is closed even if it is not full.',
   }),
   'log.roll.jitter.ms': long(null, {
-    notYet: noJitter,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation:
@@ -98,7 +95,6 @@ export const logSettings = {
       'at once; log.roll.jitter.hours if unset.',
   }),
   'log.roll.jitter.hours': int(0, {
-    notYet: noJitter,
     atLeast: 0,
     importance: 'high',
     documentation: 'As log.roll.jitter.ms, in hours.',
@@ -159,13 +155,11 @@ export const logSettings = {
     documentation: 'Force a partition to disk after this many records.',
   }),
   'log.flush.interval.ms': long(null, {
-    notYet: noTimedFlush,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'Force a partition to disk after this time; log.flush.scheduler.interval.ms if unset.',
   }),
   'log.flush.scheduler.interval.ms': long(never, {
-    notYet: noTimedFlush,
     importance: 'high',
     documentation: 'How often partitions are searched for what log.flush.interval.ms makes due.',
   }),

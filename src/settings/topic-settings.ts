@@ -9,9 +9,7 @@ import {
   compressionTypes,
   noCompaction,
   noDeletion,
-  noJitter,
   noRetention,
-  noTimedFlush,
   timestampTypes,
 } from './log-settings.ts'
 import { boolean, double, int, list, long, oneOf, type Setting, type ValuesOf } from './setting.ts'
@@ -88,7 +86,6 @@ export const topicSettingTable = {
   'flush.ms': from(
     ['log.flush.interval.ms', 'log.flush.scheduler.interval.ms'],
     long(never, {
-      notYet: noTimedFlush,
       atLeast: 0,
       importance: 'medium',
       documentation: 'Force the partition to disk after this time.',
@@ -225,7 +222,6 @@ export const topicSettingTable = {
   'segment.jitter.ms': from(
     ['log.roll.jitter.ms', { setting: 'log.roll.jitter.hours', perUnitMs: hourMs }],
     long(0, {
-      notYet: noJitter,
       atLeast: 0,
       importance: 'medium',
       documentation:
