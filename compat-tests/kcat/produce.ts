@@ -160,14 +160,21 @@ async function livesThroughRestart(context: TestContext): Promise<void> {
   const restart = requireRestart(context)
   const topic = await createTopic(context, 'kcat-restart')
   const settings = [
-    `bootstrap.servers=${context.bootstrap},${await silentAddress(context)}`,
     'enable.idempotence=true',
     'linger.ms=5',
     'batch.num.messages=20',
     'reconnect.backoff.max.ms=500',
     'api.version.request.timeout.ms=60000',
   ]
-  const producer = startKcat(context, ['-P', '-t', topic, ...settings.flatMap(setting => ['-X', setting])])
+  const addresses = `${context.bootstrap},${await silentAddress(context)}`
+  const producer = startKcat(context, [
+    '-b',
+    addresses,
+    '-P',
+    '-t',
+    topic,
+    ...settings.flatMap(setting => ['-X', setting]),
+  ])
   const values = numberedValues(1_000)
   const feed = async (from: number, to: number) => {
     for (let index = from; index < to; index++) {

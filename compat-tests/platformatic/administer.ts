@@ -108,7 +108,7 @@ async function listsOffsets(context: TestContext): Promise<void> {
       timestamp: base + start + delta,
       value: Buffer.from('v'),
     }))
-    await producer.send({ messages })
+    await producer.send({ acks: -1, messages })
   }
   const at = async (timestamp: bigint) => {
     const [found] = await admin.listOffsets({

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import {
   Admin,
   type BaseOptions,
+  type CompressionAlgorithmValue,
   Consumer,
   type ConsumerOptions,
   type Message,
@@ -30,12 +31,11 @@ export function openAdmin(context: TestContext): Admin {
   return admin
 }
 
-/** Waits for acks=all unless told otherwise: what is asked about afterwards must be there (FINDINGS.md). */
 export function openProducer(
   context: TestContext,
   options: Partial<ProducerOptions<Buffer, Buffer, Buffer, Buffer>> = {},
 ): Producer {
-  const producer = new Producer({ ...clientOptions(context.bootstrap), acks: -1, ...options })
+  const producer = new Producer({ ...clientOptions(context.bootstrap), ...options })
   context.cleanUp(() => producer.close(true))
   return producer
 }
@@ -113,14 +113,20 @@ export function numberedValues(count: number, label = 'value'): string[] {
   return Array.from({ length: count }, (_, index) => `${label}-${index}-${'x'.repeat((index * 37) % 400)}`)
 }
 
-/** Sends values to one topic, by turns to its partitions. */
+/**
+ * Sends values to one topic, by turns to its partitions. Waits for acks=-1 unless told otherwise: what is asked about
+ * afterwards must be there, and the client's own default is 1.
+ */
 export async function sendValues(
   producer: Producer,
   topic: string,
   values: string[],
   partitions = 1,
+  options: { acks?: number; compression?: CompressionAlgorithmValue } = {},
 ): Promise<void> {
   await producer.send({
+    acks: -1,
+    ...options,
     messages: values.map((value, index) => ({
       topic,
       value: Buffer.from(value),
