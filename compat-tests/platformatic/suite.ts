@@ -7,10 +7,12 @@ import { administerCapabilities } from './administer.ts'
 import { consumeCapabilities } from './consume.ts'
 import { groupCapabilities } from './groups.ts'
 import { produceCapabilities } from './produce.ts'
+import { restartCapabilities } from './restart.ts'
 
 export const capabilities: Capability[] = [
   ...produceCapabilities,
   ...consumeCapabilities,
   ...groupCapabilities,
   ...administerCapabilities,
+  ...restartCapabilities,
 ]
