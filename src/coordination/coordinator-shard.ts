@@ -12,10 +12,11 @@
  * refused with an error that clients retry after, appends under way are awaited, the log is replayed.
  * If that keeps failing, the reloads are spaced out, and requests are refused without waiting.
  */
-import { buildBatch } from '../../protocol-codecs/build-batch.ts'
 import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { AppendResult, PartitionLogs, PartitionRef } from '../storage/partition-log.ts'
+import { batchesOf } from './batches-of.ts'
+import { clientError } from './client-error.ts'
 import { loadShard } from './load-shard.ts'
 import type { EncodedRecord, RequestId, StateMachine } from './state-machine.ts'
 
@@ -180,15 +181,16 @@ export class CoordinatorShard<Event, LogRecord, Response> {
     this.#gatheredReplies = []
     this.#flushes.push(flush)
     this.#appendsUnderWay++
+    const { clock, encode, logs, maxBatchBytes } = this.#parts
     let results: AppendResult[] | Promise<AppendResult[]>
     try {
-      const items = this.#batches(this.#parts.encode(records)).map(batch => ({
+      const items = batchesOf(encode(records), maxBatchBytes, clock.now()).map(batch => ({
         partition: this.#partition!,
         batch,
         origin: 'coordinator' as const,
         ownerEpoch: this.#ownerEpoch,
       }))
-      results = this.#parts.logs.append(items, 'durable')
+      results = logs.append(items, 'durable')
     } catch (error) {
       this.#appended(flush, error)
       return
@@ -200,26 +202,6 @@ export class CoordinatorShard<Event, LogRecord, Response> {
         error => this.#appended(flush, error),
       )
     }
-  }
-
-  #batches(records: readonly EncodedRecord[]): Buffer[] {
-    const timestamp = this.#parts.clock.now()
-    const batches: Buffer[] = []
-    let first = 0
-    let size = 0
-    for (let index = 0; index < records.length; index++) {
-      const record = records[index]!
-      // Lengths, deltas and attributes of a record take at most 30 bytes besides key and value.
-      const recordSize = record.key.length + (record.value?.length ?? 0) + 30
-      if (index > first && size + recordSize > this.#parts.maxBatchBytes) {
-        batches.push(buildBatch({ records: records.slice(first, index), timestamp }))
-        first = index
-        size = 0
-      }
-      size += recordSize
-    }
-    batches.push(buildBatch({ records: first === 0 ? records : records.slice(first), timestamp }))
-    return batches
   }
 
   #appended(flush: Flush<Response>, error: unknown, results: readonly AppendResult[] = []): void {
@@ -330,7 +312,16 @@ export class CoordinatorShard<Event, LogRecord, Response> {
     this.#partition = partition
     this.#ownerEpoch = ownerEpoch
     const nextTurn = () => new Promise<void>(resolve => afterSockets(resolve))
-    await loadShard(logs, partition, this.#state, { bufferBytes, nextTurn, isCancelled })
+    await loadShard(logs, partition, this.#state, {
+      bufferBytes,
+      nextTurn,
+      isCancelled,
+      onUnreadable: (offset, error) =>
+        this.#parts.onTrouble(
+          `the coordinator's record at offset ${offset} cannot be read and is skipped`,
+          error,
+        ),
+    })
   }
 
   #wakeAt(atMs: number): void {
@@ -378,23 +369,5 @@ export class CoordinatorShard<Event, LogRecord, Response> {
     const answered = new Set<RequestId>()
     for (const flush of this.#flushes) for (const [id] of flush.replies) answered.add(id)
     for (const id of [...this.#waiting.keys()]) if (!answered.has(id)) this.#refuse(id, error)
-  }
-}
-
-/** What a client is told when its coordinator's log fails (CoordinatorOperationExceptionHelper in Kafka). */
-function clientError(name: ErrorName): ErrorName {
-  switch (name) {
-    case 'NOT_LEADER_OR_FOLLOWER':
-    case 'KAFKA_STORAGE_ERROR':
-    case 'FENCED_LEADER_EPOCH':
-      return 'NOT_COORDINATOR'
-    case 'MESSAGE_TOO_LARGE':
-    case 'RECORD_LIST_TOO_LARGE':
-    case 'UNKNOWN_SERVER_ERROR':
-      return 'UNKNOWN_SERVER_ERROR'
-    case 'COORDINATOR_LOAD_IN_PROGRESS':
-      return name
-    default:
-      return 'COORDINATOR_NOT_AVAILABLE'
   }
 }

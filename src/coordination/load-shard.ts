@@ -4,7 +4,7 @@
  * are not filtered here: the state machine is told of every record's producer and of every marker.
  */
 import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
-import { recordsOf } from '../../protocol-codecs/read-records.ts'
+import { type KafkaRecord, recordsOf } from '../../protocol-codecs/read-records.ts'
 import {
   batchesIn,
   batchIsControl,
@@ -12,6 +12,7 @@ import {
   batchLastOffset,
   batchProducerId,
 } from '../../protocol-codecs/record-batch.ts'
+import { DecodeError } from '../../protocol-codecs/wire-reader.ts'
 import type { PartitionLogs, PartitionRef } from '../storage/partition-log.ts'
 import type { ReplayedMarker, ReplayedRecord } from './state-machine.ts'
 
@@ -26,6 +27,8 @@ export interface LoadOptions {
   /** Lets everything else that waits in this process have its turn. */
   readonly nextTurn: () => Promise<void>
   readonly isCancelled: () => boolean
+  /** Told of a record that cannot be read: better without one key than without the whole shard. */
+  readonly onUnreadable: (offset: number, error: DecodeError) => void
 }
 
 /** Gives the number of records read. */
@@ -59,7 +62,7 @@ export async function loadShard(
           const nextOffset = batchLastOffset(chunk, at) + 1
           // A read starts with the whole batch that holds its offset.
           if (nextOffset <= offset) continue
-          recordCount += replayBatch(chunk, at, state)
+          recordCount += replayBatch(chunk, at, state, options)
           offset = nextOffset
         }
       }
@@ -74,14 +77,14 @@ export async function loadShard(
   return recordCount
 }
 
-function replayBatch(chunk: Buffer, at: number, state: Replaying): number {
+function replayBatch(chunk: Buffer, at: number, state: Replaying, options: LoadOptions): number {
   const isControl = batchIsControl(chunk, at)
   const producerId = isControl || batchIsTransactional(chunk, at) ? batchProducerId(chunk, at) : -1
   let count = 0
   for (const record of recordsOf(chunk, at)) {
     count++
     if (!isControl) {
-      state.replay({ key: record.key, value: record.value, timestamp: record.timestamp, producerId })
+      replayRecord(record, producerId, state, options)
     } else if (record.key !== null && record.key.length >= 4) {
       // A control record's key is int16 version, int16 type: 0 aborts, 1 commits, others are not of our concern.
       const type = record.key.readInt16BE(2)
@@ -89,4 +92,18 @@ function replayBatch(chunk: Buffer, at: number, state: Replaying): number {
     }
   }
   return count
+}
+
+function replayRecord(
+  { key, offset, timestamp, value }: KafkaRecord,
+  producerId: number,
+  state: Replaying,
+  options: LoadOptions,
+): void {
+  try {
+    state.replay({ key, value, timestamp, producerId })
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    options.onUnreadable(offset, error)
+  }
 }

@@ -4,6 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
+import { buildBatch } from '../../protocol-codecs/build-batch.ts'
 import { errorName } from '../../protocol-codecs/error-codes.ts'
 import { batchRecordCount } from '../../protocol-codecs/record-batch.ts'
 import { zeroUuid } from '../../protocol-codecs/schema.ts'
@@ -346,6 +347,26 @@ t.test('offsets whose topic was deleted before the start are gone after it', asy
   t.same(await committed(after), [-1n])
 })
 
+t.test('a record that cannot be read costs no other its place', async t => {
+  const { logs, partition, start, troubles } = setUp()
+  const before = start()
+  await before.commitOffsets(commitRequest(1n), client)
+  await before.stop()
+  const key = Buffer.from('0002000167', 'hex')
+  const records = [
+    { key, value: Buffer.from([0]) },
+    { key: Buffer.from([0]), value: null },
+    { key: Buffer.from('0063', 'hex'), value: Buffer.from('later') },
+    { key: null, value: null },
+  ]
+  await logs.append(
+    [{ partition: partition('g'), batch: buildBatch({ records }), origin: 'coordinator' }],
+    'durable',
+  )
+  t.same(await committed(start()), [1n])
+  t.equal(troubles.length, 2)
+})
+
 t.test('a group lives through its rebalances on the clock', async t => {
   const { clock, logs, start } = setUp()
   const groups = start()
@@ -454,4 +475,64 @@ t.test('groups are found where Kafka looks for them', async t => {
   t.equal(shardOf('test-group', 50), 12)
   t.equal(shardOf('my-group', 50), 12, 'of a negative hash')
   t.equal(shardOf('polygenelubricants', 50), 0)
+})
+
+t.test('whatever the log does, what was answered is kept and what is kept was asked for', async t => {
+  const firstSeed = Number(process.env.SEED ?? 1)
+  const rounds = Number(process.env.ROUNDS ?? 25)
+  for (let seed = firstSeed; seed < firstSeed + rounds; seed++) {
+    const { clock, logs, start } = setUp()
+    let groups = start()
+    let state = seed
+    const random = (below: number) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0
+      return (state >>> 8) % below
+    }
+    await groups.commitOffsets(commitRequest(0n), client)
+    const acked = [0n, -1n, -1n]
+    const tried = [new Set([0n]), new Set([-1n]), new Set([-1n])]
+    let next = 1n
+    for (let step = 0; step < 120; step++) {
+      const action = random(12)
+      if (action < 5) {
+        const partition = random(3)
+        const offset = next++
+        tried[partition]!.add(offset)
+        const answer = (async () => groups.commitOffsets(commitRequest(offset, 'g', partition), client))()
+        answer.then(
+          ({ topics }) => {
+            if (topics[0]!.partitions[0]!.errorCode === 0 && offset > acked[partition]!)
+              acked[partition] = offset
+          },
+          () => undefined,
+        )
+      } else if (action < 8) await turn()
+      else if (action === 8) logs.durability = random(2) === 0 ? 'now' : 'later'
+      else if (action === 9 && logs.pendingCount > 0) {
+        // A disk that fails an append fails those behind it.
+        if (random(4) > 0) logs.settle()
+        else while (logs.pendingCount > 0) logs.settle('KAFKA_STORAGE_ERROR')
+      } else if (action === 10 && logs.pendingCount === 0 && random(3) === 0)
+        logs.refuseNext = 'NOT_ENOUGH_REPLICAS'
+      else if (action === 11 && random(4) === 0) {
+        const stopped = groups.stop()
+        while (logs.pendingCount > 0) logs.settle()
+        await stopped
+        groups = start()
+      } else clock.advance(random(500))
+    }
+    logs.durability = 'now'
+    logs.refuseNext = undefined
+    for (let i = 0; i < 20; i++) {
+      while (logs.pendingCount > 0) logs.settle()
+      clock.advance(1_000)
+      await turn()
+    }
+    const live = await committed(groups, 'g', [0, 1, 2])
+    t.same(await committed(start(), 'g', [0, 1, 2]), live, `seed ${seed}: a restart finds the same`)
+    for (const [partition, offset] of live.entries()) {
+      t.ok(offset! >= acked[partition]!, `seed ${seed}: nothing that was answered is lost`)
+      t.ok(tried[partition]!.has(offset!), `seed ${seed}: nothing appears that nobody committed`)
+    }
+  }
 })

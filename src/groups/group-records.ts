@@ -86,27 +86,25 @@ function encodeValue(writer: WireWriter, record: GroupRecord): Buffer | null {
   return writer.toBuffer()
 }
 
-/** undefined: a record of another kind, or of a version that only a later broker understands. */
+/** undefined: a record of another kind, or of a version that only a later broker understands. Throws DecodeError. */
 export function decodeGroupRecord(key: Buffer, value: Buffer | null): GroupRecord | undefined {
   const reader = new WireReader(key)
   const type = reader.int16()
   if (type === groupMetadataKey.apiKey) {
     const { group: groupId } = codecFor(groupMetadataKey, 0).decode(reader)
     if (value === null) return { type: 'group', groupId, value }
-    const version = value.readInt16BE(0)
+    const fields = new WireReader(value)
+    const version = fields.int16()
     if (!inVersions(groupMetadataValue.versions, version)) return undefined
-    return {
-      type: 'group',
-      groupId,
-      value: codecFor(groupMetadataValue, version).decode(new WireReader(value, 2)),
-    }
+    return { type: 'group', groupId, value: codecFor(groupMetadataValue, version).decode(fields) }
   }
   if (type !== offsetCommitKey.apiKey && type !== legacyOffsetCommitKey.apiKey) return undefined
   const { group: groupId, topic, partition } = codecFor(offsetCommitKey, 0).decode(reader)
   if (value === null) return { type: 'offset', groupId, topic, partition, value }
-  const version = value.readInt16BE(0)
+  const fields = new WireReader(value)
+  const version = fields.int16()
   if (!inVersions(offsetCommitValue.versions, version)) return undefined
-  const decoded = codecFor(offsetCommitValue, version).decode(new WireReader(value, 2))
+  const decoded = codecFor(offsetCommitValue, version).decode(fields)
   return {
     type: 'offset',
     groupId,
