@@ -225,6 +225,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
     host: '127.0.0.1',
     port,
     directory,
+    logDirectory: dataDirectory,
     async stop() {
       await broker.stop()
       await removeTemporary()

@@ -17,8 +17,9 @@ export interface RunningBroker {
   host: string
   port: number
   pid: number
-  /** The data directory. */
+  /** The directory that it was started on, and the one of its `log.dirs`, which may lie inside. */
   directory: string
+  logDirectory: string
   /** `performance.now()` when the process was spawned. */
   spawnedAt: number
   /** Milliseconds from spawn to the line that says that the broker is ready. */
@@ -39,7 +40,8 @@ export interface RunningBroker {
 }
 
 /** A child of ours, before anybody knows whether it is ready. */
-export interface BrokerProcess extends Omit<RunningBroker, 'bootstrap' | 'host' | 'port' | 'directory'> {
+export interface BrokerProcess
+  extends Omit<RunningBroker, 'bootstrap' | 'host' | 'port' | 'directory' | 'logDirectory'> {
   process: ChildProcess
   /** The match of `readyPattern` in the line that said that the broker is ready. */
   readyMatch: RegExpMatchArray

@@ -59,6 +59,7 @@ export async function startOttla(options: OttlaOptions = {}): Promise<RunningBro
     host: '127.0.0.1',
     port: boundPort,
     directory,
+    logDirectory: directory,
     async stop() {
       await broker.stop()
       if (isTemporary) await rm(directory, { recursive: true, force: true })

@@ -4,6 +4,7 @@
  * log is read back with another client and held against the ledger.
  *
  * - `kill`: SIGKILL and a restart on the same directory; now and then the restart is killed too, while it recovers.
+ * - `torn`: SIGKILL, then the ends of logs and indexes are damaged as a power failure may do it, then a restart.
  * - `restart`: SIGTERM and a restart, as an upgrade does it; nothing may get lost there either.
  * - `freeze`: SIGSTOP for longer than clients' patience with a heartbeat, then SIGCONT.
  */
@@ -18,6 +19,7 @@ import { readable } from '../text-table.ts'
 import { readBack } from './read-back.ts'
 import { type ReadRecord, type RecordLedger, recordLedger } from './record-ledger.ts'
 import type { Plant, TortureContext, TortureResult, TortureScenario } from './scenario.ts'
+import { tearTails } from './torn-tail.ts'
 import { patientClient, startWorkload } from './workload.ts'
 
 const topic = 'torture'
@@ -45,6 +47,24 @@ export const kill: TortureScenario = {
   name: 'kill',
   summary: 'kill -9 at random moments under load, restart on the same directory',
   run: context => torture(context, { killsStarts: true }, killAndRestart),
+}
+
+export const torn: TortureScenario = {
+  name: 'torn',
+  summary: 'kill -9, garbage behind the ends of logs and lagging indexes, restart',
+  run: context => {
+    const random = context.random.fork()
+    return torture(context, { killsStarts: false }, async (broker, restartBroker) => {
+      await broker.kill9()
+      const done = tearTails(broker.logDirectory, topic, random)
+      try {
+        return await restartBroker()
+      } catch (error) {
+        context.print(done.join('\n  '))
+        throw error
+      }
+    })
+  },
 }
 
 export const restart: TortureScenario = {

@@ -11,7 +11,7 @@ import { startOttla } from '../ottla-process.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { groupBy } from '../statistics.ts'
 import { textTable } from '../text-table.ts'
-import { freeze, kill, restart } from './faults.ts'
+import { freeze, kill, restart, torn } from './faults.ts'
 import {
   type Plant,
   plants,
@@ -20,7 +20,7 @@ import {
   type TortureScenario,
 } from './scenario.ts'
 
-const scenarios: TortureScenario[] = [kill, restart, freeze]
+const scenarios: TortureScenario[] = [kill, torn, restart, freeze]
 
 const help = `usage: npm run torture -- [scenario...] [options]
 
