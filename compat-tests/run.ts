@@ -74,9 +74,14 @@ async function clients(): Promise<string[]> {
 }
 
 async function runClient(client: string, options: Options): Promise<CapabilityResult[]> {
-  const { capabilities, prepare } = (await import(
-    pathToFileURL(join(here, client, 'suite.js')).href
-  )) as Suite
+  let suite: Suite
+  try {
+    suite = await import(pathToFileURL(join(here, client, 'suite.js')).href)
+  } catch (error) {
+    const whole = { name: 'the whole suite', test: async () => undefined }
+    return without(client, [whole], 'fail', error)
+  }
+  const { capabilities, prepare } = suite
   const { only } = options
   const chosen = capabilities.filter(({ name }) => only === undefined || name.includes(only))
   if (chosen.length === 0) return []
@@ -84,8 +89,7 @@ async function runClient(client: string, options: Options): Promise<CapabilityRe
   try {
     await prepare?.()
   } catch (error) {
-    if (!(error instanceof Skipped)) throw error
-    return without(client, chosen, 'skip', error.message)
+    return without(client, chosen, error instanceof Skipped ? 'skip' : 'fail', error)
   }
   const choice = brokerChoice(options)
   let broker: Awaited<ReturnType<typeof startBrokerUnderTest>>
@@ -93,7 +97,7 @@ async function runClient(client: string, options: Options): Promise<CapabilityRe
     broker = await startBrokerUnderTest(choice)
   } catch (error) {
     const outcome = error instanceof ApacheKafkaUnavailable ? 'skip' : 'fail'
-    return without(client, chosen, outcome, error instanceof Error ? error.message : String(error))
+    return without(client, chosen, outcome, error)
   }
   console.log(`${client} against ${broker.description} at ${broker.bootstrap}`)
   const results: CapabilityResult[] = []
@@ -121,8 +125,9 @@ function without(
   client: string,
   capabilities: Capability[],
   outcome: 'skip' | 'fail',
-  reason: string,
+  error: unknown,
 ): CapabilityResult[] {
+  const reason = error instanceof Error ? error.message : String(error)
   console.log(`${client}: ${reason}`)
   const firstLine = reason.split('\n', 1)[0]!
   return capabilities.map(({ name }) => ({
