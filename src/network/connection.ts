@@ -14,6 +14,7 @@
  */
 import type { Socket } from 'node:net'
 import { WireWriter } from '../../protocol-codecs/wire-writer.ts'
+import { SocketTraffic } from '../metrics/traffic.ts'
 import type { BufferPool } from '../platform/buffer-pool.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -38,6 +39,7 @@ export interface ConnectionTools {
   readonly memory: RequestMemory
   readonly clock: Clock
   readonly logger: Logger
+  readonly traffic?: SocketTraffic
 }
 
 interface InFlight {
@@ -58,6 +60,7 @@ export class Connection implements ClientConnection {
   private readonly limits: ConnectionLimits
   private readonly logger: Logger
   private readonly clock: Clock
+  private readonly traffic: SocketTraffic
   private readonly frames: FrameBuffer
   private readonly memory: RequestMemoryShare
   private readonly writer = new WireWriter(4096)
@@ -95,6 +98,7 @@ export class Connection implements ClientConnection {
     this.limits = limits
     this.logger = tools.logger
     this.clock = tools.clock
+    this.traffic = tools.traffic ?? new SocketTraffic()
     this.lastActiveMs = tools.clock.now()
     this.frames = new FrameBuffer(tools.pool, limits.maxFrameSize)
     this.memory = tools.memory.share(() => this.receiveAgain())
@@ -119,6 +123,7 @@ export class Connection implements ClientConnection {
   received(buffer: Buffer, size: number): boolean {
     if (this.isClosing || this.isFinishing) return false
     this.lastActiveMs = this.clock.now()
+    this.traffic.incomingBytes += size
     if (buffer === this.target) this.continueFrame(size)
     else this.takeForeign(buffer, size)
     this.flush()
@@ -282,6 +287,7 @@ export class Connection implements ClientConnection {
     }
     if (listeners.length > 0) this.unsentListeners.add(listeners)
     this.queuedBytes += size
+    this.traffic.outgoingBytes += size
     const sent = (): void => {
       this.queuedBytes -= size
       if (this.unsentListeners.delete(listeners)) for (const listener of listeners) listener()

@@ -12,6 +12,7 @@ import {
   Socket,
   type SocketConstructorOpts,
 } from 'node:net'
+import { SocketTraffic } from '../metrics/traffic.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { RequestProcessor } from '../requests/request-processor.ts'
 import type { ListenerAddress } from '../settings/listener-syntax.ts'
@@ -36,6 +37,7 @@ export interface Listener {
   /** The port that was bound, also when any free one was asked for. */
   readonly port: number
   readonly connectionCount: number
+  readonly traffic: SocketTraffic
   /** Accepts nothing more. */
   stopAccepting(): void
   /** Lets every connection finish what it started, then closes it. */
@@ -55,6 +57,8 @@ export async function listen(
   limits: ListenerLimits,
   tools: ListenerTools,
 ): Promise<Listener> {
+  const traffic = new SocketTraffic()
+  const connectionTools = { ...tools, traffic }
   const { clock, logger, budget } = tools
   sharedReceiveBuffer ??= Buffer.allocUnsafeSlow(receiveBufferSize)
   const shared = sharedReceiveBuffer
@@ -87,8 +91,9 @@ export async function listen(
     // From here on the handle belongs to the new socket alone.
     accepted._handle = null
     const socket = new Socket(options)
-    connection = new Connection(socket, facts, processor, limits, tools)
+    connection = new Connection(socket, facts, processor, limits, connectionTools)
     connections.add(connection)
+    traffic.connectionCreations++
     socket.once('close', () => {
       connections.delete(connection!)
       release()
@@ -110,6 +115,7 @@ export async function listen(
     name: address.name,
     host: bound.address,
     port: bound.port,
+    traffic,
     get connectionCount() {
       return connections.size
     },

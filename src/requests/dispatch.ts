@@ -10,6 +10,7 @@ import { apiVersionsRequest, apiVersionsResponse } from '../../protocol-codecs/m
 import { parseVersions } from '../../protocol-codecs/versions.ts'
 import { DecodeError, WireReader } from '../../protocol-codecs/wire-reader.ts'
 import type { WireWriter } from '../../protocol-codecs/wire-writer.ts'
+import { type ApiMetrics, microsNow, RequestMetrics } from '../metrics/request-metrics.ts'
 import { unsupportedApiVersions } from './api-versions.ts'
 import { closeConnection, type Handler, noResponse, type RequestContext } from './handler.ts'
 import type { ClientConnection, Outcome, RequestProcessor } from './request-processor.ts'
@@ -20,6 +21,7 @@ export type AnyHandler = Handler<any, any>
 
 interface ServedApi {
   readonly handler: AnyHandler
+  readonly metrics: ApiMetrics
   readonly first: number
   readonly last: number
 }
@@ -32,10 +34,12 @@ export class Dispatcher implements RequestProcessor {
   private readonly apis: (ServedApi | undefined)[] = []
   private readonly services: Services
 
-  constructor(handlers: readonly AnyHandler[], services: Services) {
+  constructor(handlers: readonly AnyHandler[], services: Services, metrics = new RequestMetrics()) {
     this.services = services
     for (const handler of handlers) {
-      this.apis[handler.request.apiKey!] = { handler, ...parseVersions(handler.versions) }
+      const { first, last } = parseVersions(handler.versions)
+      const api = { handler, metrics: metrics.add(handler.response, last), first, last }
+      this.apis[handler.request.apiKey!] = api
     }
   }
 
@@ -61,10 +65,12 @@ export class Dispatcher implements RequestProcessor {
         )
         return closes
       }
+      const startedMicros = microsNow()
       const codec = codecFor(api.handler.request, apiVersion)
       if (codec.flexible) reader.skipTags()
       const request = codec.decode(reader)
-      return this.run(api.handler, request as never, correlationId, new Context(client, apiVersion, clientId))
+      const context = new Context(client, apiVersion, clientId, api.metrics, startedMicros)
+      return this.run(api.handler, request as never, correlationId, context)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.services.logger.warn(
@@ -111,6 +117,7 @@ export class Dispatcher implements RequestProcessor {
     context: Context,
     answer: unknown,
   ): Outcome {
+    if (typeof answer === 'symbol') context.finished(undefined)
     if (answer === closeConnection) return { ...closes, sent: context.sent }
     if (answer === noResponse) return context.sent.length === 0 ? silent : { ...silent, sent: context.sent }
     return {
@@ -118,6 +125,7 @@ export class Dispatcher implements RequestProcessor {
         const before = writer.size
         try {
           writeResponse(writer, handler.response, context.apiVersion, correlationId, answer)
+          context.finished(answer)
         } catch (error) {
           // An answer that its version cannot express, say; the client still gets one. If that cannot be
           // written either, the connection closes.
@@ -126,6 +134,7 @@ export class Dispatcher implements RequestProcessor {
           const refusal = handler.refuse(request, name, message)
           if (typeof refusal === 'symbol') throw error
           writeResponse(writer, handler.response, context.apiVersion, correlationId, refusal)
+          context.finished(refusal)
         }
       },
       closes: false,
@@ -179,11 +188,25 @@ class Context implements RequestContext {
   readonly clientId: string
   sent: (() => void)[] = []
   private readonly connection: ClientConnection
+  private readonly metrics: ApiMetrics
+  private readonly startedMicros: number
 
-  constructor(connection: ClientConnection, apiVersion: number, clientId: string) {
+  constructor(
+    connection: ClientConnection,
+    apiVersion: number,
+    clientId: string,
+    metrics: ApiMetrics,
+    startedMicros: number,
+  ) {
     this.connection = connection
     this.apiVersion = apiVersion
     this.clientId = clientId
+    this.metrics = metrics
+    this.startedMicros = startedMicros
+  }
+
+  finished(response: unknown): void {
+    this.metrics.finished(this.apiVersion, this.startedMicros, response)
   }
 
   get clientHost(): string {

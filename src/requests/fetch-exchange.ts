@@ -282,10 +282,16 @@ export class FetchExchange {
   }
 
   private served(partition: FetchPartition, result: ReadResult): PartitionResponse {
-    if (result.error !== 'NONE') return this.refused(partition, { error: result.error })
+    const { traffic } = result
+    if (traffic !== undefined) traffic.fetchRequests++
+    if (result.error !== 'NONE') {
+      if (traffic !== undefined) traffic.failedFetchRequests++
+      return this.refused(partition, { error: result.error })
+    }
     if (this.context.apiVersion < firstVersionWithZstd && result.size > 0 && containsZstd(result.chunks)) {
       return this.refused(partition, { error: 'UNSUPPORTED_COMPRESSION_TYPE' })
     }
+    if (traffic !== undefined) traffic.bytesOut += result.size
     partition.toldHighWatermark = result.highWatermark
     partition.toldLogStartOffset = result.logStartOffset
     return {

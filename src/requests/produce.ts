@@ -11,7 +11,7 @@ import { RecordError } from '../../protocol-codecs/record-error.ts'
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import { type RefusedBatch, validateProducedBatch } from '../../protocol-codecs/validate-batch.ts'
 import type { AppendItem, AppendResult } from '../storage/partition-log.ts'
-import type { CatalogTopic } from '../storage/topic-catalog.ts'
+import type { CatalogPartition, CatalogTopic } from '../storage/topic-catalog.ts'
 import { type Answer, closeConnection, handler, noResponse, type RequestContext } from './handler.ts'
 import type { Services } from './services.ts'
 
@@ -103,9 +103,18 @@ class ProducedPartitions {
     for (const wanted of request.topicData) {
       const topic = byId ? snapshot.topicsById.get(wanted.topicId) : snapshot.topics.get(wanted.name)
       for (const partition of wanted.partitionData) {
-        this.refusals.push(this.take(topic, partition.index, partition.records, byId))
+        const refusal = this.take(topic, partition.index, partition.records, byId)
+        if (refusal !== undefined) this.countRefusal(topic?.partitions[partition.index])
+        this.refusals.push(refusal)
       }
     }
+  }
+
+  private countRefusal(partition: CatalogPartition | undefined): void {
+    const traffic = partition === undefined ? undefined : this.services.logs.traffic(partition)
+    if (traffic === undefined) return
+    traffic.produceRequests++
+    traffic.failedProduceRequests++
   }
 
   private take(

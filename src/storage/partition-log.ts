@@ -7,6 +7,7 @@
  * duplicate, epoch and owner-epoch checks are made inside `append`, in order of the calls.
  */
 import type { ErrorName } from '../../protocol-codecs/error-codes.ts'
+import type { LogTraffic } from '../metrics/traffic.ts'
 
 /** Names one partition of one incarnation of a topic; the catalogue hands these out, one object each. */
 export interface PartitionRef {
@@ -83,6 +84,8 @@ export interface ReadResult extends LogOffsets {
   readonly size: number
   /** null for read_uncommitted. */
   readonly abortedTransactions: readonly AbortedTransaction[] | null
+  /** Where whoever passes this on counts it; undefined: there is no such log. */
+  readonly traffic: LogTraffic | undefined
 }
 
 export interface ReadOutcome {
@@ -135,6 +138,8 @@ export interface PartitionLogs {
   epochAt(partition: PartitionRef, offset: number): number
   /** Bytes of the partition's log segments. */
   size(partition: PartitionRef): number
+  /** The partition's counters, for who refuses an append before it comes here; undefined: there is no such log. */
+  traffic(partition: PartitionRef): LogTraffic | undefined
   /** Moves the log start offset up; gives the new low watermark. */
   deleteBefore(partition: PartitionRef, offset: number): Promise<number>
 }

@@ -127,7 +127,8 @@ export class MemoryLogs implements PartitionLogs {
         chunks.push(Buffer.from(batch))
         size += batch.length
       }
-      return { error: this.broken ?? 'NONE', chunks, size, abortedTransactions: null, ...offsets }
+      const error = this.broken ?? 'NONE'
+      return { error, chunks, size, abortedTransactions: null, traffic: undefined, ...offsets }
     })
     return { results, size: 0, release: () => void this.unreleasedReads-- }
   }
@@ -152,6 +153,7 @@ export class MemoryLogs implements PartitionLogs {
   size(): number {
     return 0
   }
+  traffic(): undefined {}
   async deleteBefore(): Promise<number> {
     return 0
   }

@@ -18,7 +18,7 @@ export class GatheredRead implements ReadOutcome {
     this.room = room
   }
 
-  refuse(error: 'UNKNOWN_TOPIC_OR_PARTITION' | 'KAFKA_STORAGE_ERROR'): void {
+  refuse(error: 'UNKNOWN_TOPIC_OR_PARTITION' | 'KAFKA_STORAGE_ERROR', log: PartitionLog | undefined): void {
     this.results.push({
       error,
       chunks: noChunks,
@@ -28,6 +28,7 @@ export class GatheredRead implements ReadOutcome {
       highWatermark: -1,
       lastStableOffset: -1,
       logEndOffset: -1,
+      traffic: log?.traffic,
     })
   }
 
@@ -65,7 +66,8 @@ export function offsetsOf(log: PartitionLog): LogOffsets {
 }
 
 function state(log: PartitionLog, isolation: Isolation) {
-  return { ...offsetsOf(log), abortedTransactions: isolation === 'read_committed' ? [] : null }
+  const abortedTransactions = isolation === 'read_committed' ? [] : null
+  return { ...offsetsOf(log), abortedTransactions, traffic: log.traffic }
 }
 
 /** Where readers of an isolation have to stop. */

@@ -12,6 +12,7 @@ import {
   batchProducerId,
   batchTimestampType,
 } from '../../../protocol-codecs/record-batch.ts'
+import { LogTraffic } from '../../metrics/traffic.ts'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type {
   AppendItem,
@@ -44,6 +45,8 @@ type Listener = (change: LogChange) => void
 export class LocalLogs implements PartitionLogs {
   /** Set by the owner: makes the log start offsets durable. */
   saveLogStartOffsets: () => Promise<void> = () => Promise.resolve()
+  /** Of the logs that are gone. */
+  readonly deletedTraffic = new LogTraffic()
   private readonly pool: BufferPool
   private readonly commit: GroupCommit
   private readonly logs = new Map<string, PartitionLog[]>()
@@ -77,6 +80,7 @@ export class LocalLogs implements PartitionLogs {
     for (const log of logs) log.isDeleted = true
     for (const log of logs) {
       log.close()
+      this.deletedTraffic.add(log.traffic)
       this.moved.delete(log)
       for (const listener of this.watchers.get(log) ?? []) {
         listener({ partition: log.partition, readableBytes: 0, deleted: true })
@@ -113,7 +117,7 @@ export class LocalLogs implements PartitionLogs {
         durable.catch(error => {
           results[i] = log.isDeleted
             ? { error: 'UNKNOWN_TOPIC_OR_PARTITION', message: error.message, logStartOffset: -1 }
-            : refused(log, 'KAFKA_STORAGE_ERROR', `The append was not made durable: ${error.message}`)
+            : refuse(log, 'KAFKA_STORAGE_ERROR', `The append was not made durable: ${error.message}`)
         }),
       )
     }
@@ -125,10 +129,11 @@ export class LocalLogs implements PartitionLogs {
     const { batch, origin } = item
     const log = this.find(item.partition)
     if (log === undefined) return { error: 'UNKNOWN_TOPIC_OR_PARTITION', logStartOffset: -1 }
+    log.traffic.produceRequests++
     if (log.isOffline)
-      return refused(log, 'KAFKA_STORAGE_ERROR', 'The partition is offline after a disk error.')
+      return refuse(log, 'KAFKA_STORAGE_ERROR', 'The partition is offline after a disk error.')
     if (batch.length > log.config.segmentBytes) {
-      return refused(
+      return refuse(
         log,
         'RECORD_LIST_TOO_LARGE',
         `Message batch size is ${batch.length} bytes, which exceeds the maximum configured segment size of ${log.config.segmentBytes}.`,
@@ -138,11 +143,11 @@ export class LocalLogs implements PartitionLogs {
     try {
       facts = factsOf(batch, origin)
     } catch (error) {
-      return refused(log, 'INVALID_RECORD', (error as Error).message)
+      return refuse(log, 'INVALID_RECORD', (error as Error).message)
     }
     if (facts.producerId >= 0 && origin === 'client') {
       const verdict = log.producers.check({ ...facts, timestampMs: facts.maxTimestampMs })
-      if (verdict.kind === 'refuse') return refused(log, verdict.error, verdict.message)
+      if (verdict.kind === 'refuse') return refuse(log, verdict.error, verdict.message)
       if (verdict.kind === 'duplicate') {
         const { lastOffset, offsetDelta, timestampMs } = verdict.batch
         return {
@@ -157,6 +162,8 @@ export class LocalLogs implements PartitionLogs {
     }
     try {
       const baseOffset = log.append(batch, facts, leaderEpochOf(item.partition))
+      log.traffic.bytesIn += batch.length
+      log.traffic.messagesIn += facts.lastOffsetDelta + 1
       return {
         error: 'NONE',
         baseOffset,
@@ -168,7 +175,7 @@ export class LocalLogs implements PartitionLogs {
     } catch (error) {
       log.environment.logger.error({ err: error, directory: log.directory }, 'append failed')
       takeOfflineIfFailed(log, error)
-      return refused(log, 'KAFKA_STORAGE_ERROR', `The append failed: ${(error as Error).message}`)
+      return refuse(log, 'KAFKA_STORAGE_ERROR', `The append failed: ${(error as Error).message}`)
     }
   }
 
@@ -215,19 +222,19 @@ export class LocalLogs implements PartitionLogs {
 
   private readFailed(log: PartitionLog, error: unknown, gathered: GatheredRead): void {
     if (log.isDeleted) {
-      gathered.refuse('UNKNOWN_TOPIC_OR_PARTITION')
+      gathered.refuse('UNKNOWN_TOPIC_OR_PARTITION', undefined)
       return
     }
     log.environment.logger.error({ err: error, directory: log.directory }, 'read failed')
     takeOfflineIfFailed(log, error)
-    gathered.refuse('KAFKA_STORAGE_ERROR')
+    gathered.refuse('KAFKA_STORAGE_ERROR', log)
   }
 
   /** The log to read an item from; undefined when its result, an error, is already in `gathered`. */
   private readable(item: ReadItem, gathered: GatheredRead): PartitionLog | undefined {
     const log = this.find(item.partition)
-    if (log === undefined) gathered.refuse('UNKNOWN_TOPIC_OR_PARTITION')
-    else if (log.isOffline) gathered.refuse('KAFKA_STORAGE_ERROR')
+    if (log === undefined) gathered.refuse('UNKNOWN_TOPIC_OR_PARTITION', log)
+    else if (log.isOffline) gathered.refuse('KAFKA_STORAGE_ERROR', log)
     else return log
     return undefined
   }
@@ -332,6 +339,10 @@ export class LocalLogs implements PartitionLogs {
     return this.find(partition)?.size ?? 0
   }
 
+  traffic(partition: PartitionRef): LogTraffic | undefined {
+    return this.find(partition)?.traffic
+  }
+
   async deleteBefore(partition: PartitionRef, offset: number): Promise<number> {
     const log = this.require(partition)
     if (offset > log.highWatermark) throw new ProtocolError('OFFSET_OUT_OF_RANGE')
@@ -369,7 +380,8 @@ function takeOfflineIfFailed(log: PartitionLog, error: unknown): void {
   log.goOffline(error as Error)
 }
 
-function refused(log: PartitionLog, error: AppendRefused['error'], message: string): AppendRefused {
+function refuse(log: PartitionLog, error: AppendRefused['error'], message: string): AppendRefused {
+  log.traffic.failedProduceRequests++
   return { error, message, logStartOffset: log.logStartOffset }
 }
 

@@ -12,6 +12,7 @@
  * kernel has dropped cannot be written again.
  */
 import { stampBatch } from '../../../protocol-codecs/record-batch.ts'
+import { LogTraffic } from '../../metrics/traffic.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
@@ -75,6 +76,7 @@ export class PartitionLog {
   readonly producers = new ProducerStates()
   readonly epochs: LeaderEpochs
   readonly segments: Segment[] = []
+  readonly traffic = new LogTraffic()
   logStartOffset = 0
   logEndOffset = 0
   highWatermark = 0
