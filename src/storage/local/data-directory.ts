@@ -50,15 +50,7 @@ export function identify(
       nodeId: wanted.nodeId,
       directoryId: randomUuid(),
     }
-    const lines = [
-      '#',
-      'version=1',
-      `node.id=${identity.nodeId}`,
-      `directory.id=${identity.directoryId}`,
-      `cluster.id=${identity.clusterId}`,
-      '',
-    ]
-    disk.replaceFile(path, lines.join('\n'), true)
+    writeMetaProperties(disk, path, identity)
     return identity
   }
   const properties = new Map<string, string>()
@@ -81,7 +73,24 @@ export function identify(
       `${directory} belongs to cluster ${clusterId}, but this broker was given cluster ${wanted.clusterId}`,
     )
   }
-  return { clusterId, nodeId, directoryId: properties.get('directory.id') ?? randomUuid() }
+  const directoryId = properties.get('directory.id')
+  if (directoryId !== undefined) return { clusterId, nodeId, directoryId }
+  // Older brokers gave their directories no id.
+  const identity = { clusterId, nodeId, directoryId: randomUuid() }
+  writeMetaProperties(disk, path, identity)
+  return identity
+}
+
+function writeMetaProperties(disk: Disk, path: string, identity: DirectoryIdentity): void {
+  const lines = [
+    '#',
+    'version=1',
+    `node.id=${identity.nodeId}`,
+    `directory.id=${identity.directoryId}`,
+    `cluster.id=${identity.clusterId}`,
+    '',
+  ]
+  disk.replaceFile(path, lines.join('\n'), true)
 }
 
 const lockedHere = new Set<string>()

@@ -25,7 +25,7 @@ import type { PartitionRef } from '../partition-log.ts'
 import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-files.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
-import { indexableTimestamp, scanBatches } from './scan-batches.ts'
+import { firstHeader, indexableTimestamp, scanBatches } from './scan-batches.ts'
 import { Segment } from './segment.ts'
 
 export interface Checkpoints {
@@ -134,16 +134,9 @@ function findLogEnd(log: PartitionLog): boolean {
     return false
   }
   active.bytesSinceIndexEntry = end - from
-  readFirstTimestamp(active)
+  const first = firstHeader(active)
+  if (first !== undefined) active.firstTimestampMs = indexableTimestamp(first, 0)
   return true
-}
-
-/** Rolling by time counts from the first batch. */
-function readFirstTimestamp(segment: Segment): void {
-  scanBatches(segment, 0, segment.size, false, (buffer, at) => {
-    segment.firstTimestampMs = indexableTimestamp(buffer, at)
-    return false
-  })
 }
 
 /** After a crash: verify from the recovery point on, cut off what is not sound. */
@@ -265,10 +258,8 @@ function restoreProducers(log: PartitionLog, snapshots: readonly number[], endOf
 /** Without its file the history of epochs is known as far as the segments' first batches tell. */
 function restoreEpochs(log: PartitionLog): void {
   for (const segment of log.segments) {
-    scanBatches(segment, 0, segment.size, false, (buffer, at) => {
-      log.epochs.assign(batchLeaderEpoch(buffer, at), batchBaseOffset(buffer, at))
-      return false
-    })
+    const first = firstHeader(segment)
+    if (first !== undefined) log.epochs.assign(batchLeaderEpoch(first, 0), batchBaseOffset(first, 0))
   }
 }
 

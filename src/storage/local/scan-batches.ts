@@ -12,7 +12,9 @@ import {
 import { RecordError } from '../../../protocol-codecs/record-error.ts'
 import type { Segment } from './segment.ts'
 
-const chunkSize = 1024 * 1024
+/** Reads start small, because many scans end at their first batch, and grow while they go on. */
+const firstChunkSize = 16 * 1024
+const maxChunkSize = 1024 * 1024
 
 /**
  * Calls `visit` with each whole batch between `from` and `to` until it says `false`. Gives the position
@@ -26,7 +28,7 @@ export function scanBatches(
   verify: boolean,
   visit: (buffer: Buffer, at: number, position: number) => boolean,
 ): number {
-  let buffer = Buffer.allocUnsafe(Math.min(chunkSize, Math.max(batchHeaderSize, to - from)))
+  let buffer = Buffer.allocUnsafe(Math.min(firstChunkSize, Math.max(batchHeaderSize, to - from)))
   let position = from
   while (position < to) {
     const available = segment.readNow(buffer, 0, Math.min(buffer.length, to - position), position)
@@ -54,6 +56,8 @@ export function scanBatches(
         return position
       }
       buffer = Buffer.allocUnsafe(needed)
+    } else if (buffer.length < maxChunkSize && to - position > buffer.length) {
+      buffer = Buffer.allocUnsafe(Math.min(maxChunkSize, 8 * buffer.length, to - position))
     }
   }
   return position
@@ -67,6 +71,14 @@ function isHeader(buffer: Buffer, at: number): boolean {
     if (error instanceof RecordError) return false
     throw error
   }
+}
+
+/** The first header of a segment; undefined when there is no whole one. */
+export function firstHeader(segment: Segment): Buffer | undefined {
+  if (segment.size < batchHeaderSize) return undefined
+  const header = Buffer.allocUnsafe(batchHeaderSize)
+  const available = segment.readNow(header, 0, batchHeaderSize, 0)
+  return available === batchHeaderSize && isHeader(header, 0) ? header : undefined
 }
 
 /** A batch's largest timestamp for an index; one beyond 2^53 - 1, which nobody can ask for, counts as that. */

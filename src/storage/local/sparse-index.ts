@@ -54,7 +54,7 @@ export function offsetIndex(stored?: Buffer): OffsetIndex {
       if (count > 0 && (offset <= offsets[count - 1]! || position <= positions[count - 1]!)) break
       append(offset, position)
     }
-    isDamaged = !isPadding(stored, at)
+    isDamaged = stored.length % offsetEntrySize !== 0 || !isPadding(stored, at)
   }
 
   return {
@@ -136,7 +136,7 @@ export function timeIndex(stored?: Buffer): TimeIndex {
       append(timestampMs, offset)
       if (count === before) break
     }
-    isDamaged = !isPadding(stored, at)
+    isDamaged = stored.length % timeEntrySize !== 0 || !isPadding(stored, at)
   }
 
   return {
