@@ -63,7 +63,8 @@ class HeldSocket extends EventEmitter {
     for (const callback of this.pending.splice(0)) callback()
     if (this.isEnding) this.destroy()
   }
-  destroySoon(): void {
+  /** The client closes its side as soon as it has seen the end of ours. */
+  end(): void {
     this.isEnding = true
     if (this.pending.length === 0) this.destroy()
   }
@@ -257,7 +258,12 @@ t.test('an answer that closes is the last: what came after it is not started', a
   await turn()
   await turn()
   t.same(idsOf(socket.frames), [1])
-  t.notOk(socket.isReading)
+  t.equal(
+    deliver(shortStream, 0, shortStream.length),
+    shortStream.length,
+    'but read, so that nothing is reset',
+  )
+  t.same(processor.started, [1, 2])
   socket.drain()
   t.ok(socket.closed)
 })

@@ -8,9 +8,10 @@
  * connections the bytes of requests that did not come in one piece. All responses that are ready at the end
  * of a turn leave in one write.
  *
- * A connection ends in two steps. Closing: nothing more is received, started or answered; what was answered
- * is sent, for a while. Gone: the socket is closed, and only now is memory given back that the operating
- * system may still have been reading from.
+ * A connection ends in two steps. Closing: nothing more is started or answered, and what was answered is sent.
+ * The socket is not closed before the client has seen that: closing one with bytes unread takes back what was
+ * sent (RST), so they are read and dropped meanwhile. Gone: the socket is closed, and only now is memory given
+ * back that the operating system may have been reading or writing.
  */
 import type { Socket } from 'node:net'
 import { WireWriter } from '../../protocol-codecs/wire-writer.ts'
@@ -51,10 +52,13 @@ const frameHeaderSize = 4
 const nobody: readonly (() => void)[] = []
 /** How long a client may take to read the last answers before its connection is cut. */
 const lastSendTimeoutMs = 5000
+/** How long it may then take to close its side; after so long since the last answer nobody waits for it. */
+const lingerMs = 1000
 
 export class Connection implements ClientConnection {
   readonly facts: ConnectionFacts
   private lastActiveMs: number
+  private lastSentMs = Number.NEGATIVE_INFINITY
   private readonly socket: Socket
   private readonly processor: RequestProcessor
   private readonly limits: ConnectionLimits
@@ -115,18 +119,20 @@ export class Connection implements ClientConnection {
 
   /** Where received bytes are wanted; undefined: in shared memory. */
   receiveTarget(): Buffer | undefined {
-    this.target = this.frames.target()
+    this.target = this.isClosing ? undefined : this.frames.target()
     return this.target
   }
 
   /** Takes bytes that were received into `receiveTarget()` or elsewhere. False: receive no more until resumed. */
   received(buffer: Buffer, size: number): boolean {
-    if (this.isClosing || this.isFinishing) return false
+    if (this.isClosing) return true
+    if (this.isFinishing) return false
     this.lastActiveMs = this.clock.now()
     this.traffic.incomingBytes += size
     if (buffer === this.target) this.continueFrame(size)
     else this.takeForeign(buffer, size)
     this.flush()
+    if (this.isClosing) return true
     this.isPaused = !this.mayReceive()
     return !this.isPaused
   }
@@ -291,8 +297,8 @@ export class Connection implements ClientConnection {
     const sent = (): void => {
       this.queuedBytes -= size
       if (this.unsentListeners.delete(listeners)) for (const listener of listeners) listener()
-      if (this.isClosing) return
       this.lastActiveMs = this.clock.now()
+      this.lastSentMs = this.lastActiveMs
       this.goOn()
     }
     const chunks = this.writer.drain()
@@ -373,30 +379,34 @@ export class Connection implements ClientConnection {
     if (this.isClosing) return
     this.flush()
     this.isClosing = true
-    // From here on nothing is received any more into the memory that is given back.
-    this.socket.pause()
-    this.giveBack()
-    this.socket.destroySoon()
-    const timer = this.clock.after(lastSendTimeoutMs, () => this.socket.destroy())
+    this.backlog = undefined
+    this.notifyCloseListeners()
+    if (this.queuedBytes === 0 && this.clock.now() - this.lastSentMs > lingerMs) {
+      this.socket.destroy()
+      return
+    }
+    this.socket.end()
+    this.socket.resume()
+    let timer = this.clock.after(lastSendTimeoutMs, () => this.socket.destroy())
+    this.socket.once('finish', () => {
+      timer.cancel()
+      timer = this.clock.after(lingerMs, () => this.socket.destroy())
+    })
     this.socket.once('close', () => timer.cancel())
   }
 
   /** The socket is closed, by whichever side. */
   private gone(): void {
     this.isClosing = true
-    this.giveBack()
-    for (const listeners of this.unsentListeners) for (const listener of listeners) listener()
-    this.unsentListeners.clear()
-  }
-
-  private giveBack(): void {
     this.backlog = undefined
     this.frames.releaseFrame()
     this.memory.release()
     this.notifyCloseListeners()
-    const listeners = this.sendListeners
+    for (const listeners of [this.sendListeners, ...this.unsentListeners]) {
+      for (const listener of listeners) listener()
+    }
     this.sendListeners = []
-    for (const listener of listeners) listener()
+    this.unsentListeners.clear()
   }
 
   private notifyCloseListeners(): void {
