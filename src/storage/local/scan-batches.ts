@@ -51,10 +51,8 @@ export function scanBatches(
     }
     position += at
     if (at === 0) {
-      // Not one whole batch in the buffer: it is larger than the buffer, or the file ends here.
-      if (available < Math.min(needed, to - position) || needed > to - position || needed <= buffer.length) {
-        return position
-      }
+      // Not one whole batch in the buffer: either the file ends here, or the batch is larger than the buffer.
+      if (available < Math.min(buffer.length, to - position) || needed > to - position) return position
       buffer = Buffer.allocUnsafe(needed)
     } else if (buffer.length < maxChunkSize && to - position > buffer.length) {
       buffer = Buffer.allocUnsafe(Math.min(maxChunkSize, 8 * buffer.length, to - position))
