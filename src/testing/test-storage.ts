@@ -144,3 +144,8 @@ export async function readAll(
 export function turn(delayMs = 0): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, delayMs))
 }
+
+/** Waits until something has come about; the test fails by its timeout if it never does. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn(1)
+}

@@ -245,7 +245,9 @@ async function syncIndexes(disk: Disk, logs: readonly PartitionLog[]): Promise<v
   const worker = async (): Promise<void> => {
     for (let next = work.pop(); next !== undefined; next = work.pop()) await next()
   }
-  await Promise.all(Array.from({ length: concurrentSyncs }, worker))
+  const outcomes = await Promise.allSettled(Array.from({ length: concurrentSyncs }, worker))
+  const failed = outcomes.find(outcome => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
 
 /** `partition.metadata` says whose directory it is; a missing or unreadable one is written anew. */

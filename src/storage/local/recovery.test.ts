@@ -468,10 +468,7 @@ t.test('the epochs of a log survive the loss of their file', async t => {
   const config = { 'internal.segment.bytes': '200' }
   const { log, logs } = openTestLog(directory, { config })
   for (const leaderEpoch of [0, 0, 0, 0, 4, 4, 4, 7]) {
-    logs.append(
-      [{ partition: { ...testPartition, leaderEpoch } as never, batch: testBatch({}), origin: 'client' }],
-      'written',
-    )
+    appendNow(logs, { ...testPartition, leaderEpoch } as typeof testPartition, {})
   }
   t.same(log.epochs.endOf(0, 8), { epoch: 0, endOffset: 4 })
   log.close()
