@@ -9,6 +9,8 @@ import { prepareCrc32c } from '../protocol-codecs/crc32c.ts'
 import { singleNode } from './cluster/single-node.ts'
 import { createGroupCoordinator } from './groups/group-coordinator.ts'
 import { groupSettings } from './groups/group-settings.ts'
+import type { MetricsOptions, MetricsServer } from './metrics/http-server.ts'
+import { RequestMetrics } from './metrics/request-metrics.ts'
 import { ConnectionBudget } from './network/connection-budget.ts'
 import { type Listener, listen } from './network/listener.ts'
 import { RequestMemory } from './network/request-memory.ts'
@@ -33,6 +35,8 @@ import { topicAdministration } from './topics/topic-administration.ts'
 export interface BrokerOptions {
   readonly logger?: Logger
   readonly clock?: Clock
+  /** Serves metrics on `metrics.port`; without this no port but the listeners is opened. */
+  readonly metrics?: MetricsOptions
 }
 
 export interface BoundListener {
@@ -46,6 +50,8 @@ export interface Broker {
   readonly clusterId: string
   readonly dataDirectory: string
   readonly listeners: readonly BoundListener[]
+  /** Where metrics are served; undefined: nowhere. */
+  readonly metricsPort: number | undefined
   /** Finishes what was accepted, closes connections and files. */
   stop(): Promise<void>
 }
@@ -118,7 +124,8 @@ export async function startBroker(settings: BrokerSettings, options: BrokerOptio
     },
   }
 
-  const dispatcher = new Dispatcher(handlers, services)
+  const requestMetrics = new RequestMetrics()
+  const dispatcher = new Dispatcher(handlers, services, requestMetrics)
   const perIp = parseIpOverrides(settings['max.connections.per.ip.overrides'])
   const budget = new ConnectionBudget(
     settings['max.connections'],
@@ -134,26 +141,50 @@ export async function startBroker(settings: BrokerSettings, options: BrokerOptio
   }
   const memory = new RequestMemory(settings['queued.max.request.bytes'])
   const listeners: Listener[] = []
+  let metrics: MetricsServer | undefined
+  let stopped: Promise<void> | undefined
+  const serveMetrics = async (asked: MetricsOptions): Promise<MetricsServer | undefined> => {
+    const server = await import('./metrics/http-server.ts')
+    const sources = {
+      requests: requestMetrics,
+      logs,
+      listeners,
+      topics: () => catalog.current().topics.values(),
+      groups: () => groups.snapshot(),
+      isStopping: () => stopped !== undefined,
+    }
+    // Whom the first listener is for may also watch.
+    return server.serveMetrics(sources, {
+      ...asked,
+      host: addresses[0]!.host,
+      port: settings['metrics.port'],
+      logger,
+    })
+  }
   const closeAll = async (): Promise<void> => {
     for (const listener of listeners) listener.stopAccepting()
     await groups.stop()
     await Promise.all(listeners.map(listener => listener.close(stopTimeoutMs)))
+    metrics?.close()
     await storage.close()
   }
   try {
     for (const address of addresses) {
       listeners.push(await listen(address, dispatcher, limits, { clock, logger, pool, memory, budget }))
     }
+    if (options.metrics !== undefined && settings['metrics.port'] >= 0) {
+      metrics = await serveMetrics(options.metrics)
+    }
   } catch (error) {
     await closeAll()
     throw error
   }
 
-  let stopped: Promise<void> | undefined
   return {
     clusterId,
     dataDirectory,
     listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
+    metricsPort: metrics?.port,
     stop() {
       stopped ??= closeAll()
       return stopped

@@ -90,7 +90,7 @@ function shownAddress({ host, port }: BoundListener): string {
 }
 
 export async function runBroker(options: StartOptions): Promise<void> {
-  const { settings, remarks } = readSettings(options)
+  const { settings, given, remarks } = readSettings(options)
   const { createLogger } = await import('./platform/pino-logger.ts')
   const logger = createLogger({ level: options.logLevel, readable: process.stderr.isTTY === true })
   endOnUnforeseenErrors(logger)
@@ -99,7 +99,8 @@ export async function runBroker(options: StartOptions): Promise<void> {
 
   try {
     const { startBroker } = await import('./broker.ts')
-    const broker = await startBroker(settings, { logger })
+    const metrics = { portIsRequired: given.has('metrics.port'), ofProcess: true }
+    const broker = await startBroker(settings, { logger, metrics })
     const startMs = Math.round(performance.now())
     const places = broker.listeners.map(shownAddress).join(', ')
     process.stdout.write(

@@ -133,12 +133,12 @@ export const networkSettings = {
       'How many incremental fetch sessions the broker keeps; without one a client fetches in full each time.',
   }),
   'metrics.port': int(9404, {
-    notYet: 'metrics are not served yet',
     atLeast: -1,
     atMost: 65535,
     ours: true,
     importance: 'medium',
     documentation:
-      'The HTTP port that serves /metrics for Prometheus. 0 takes any free port, -1 turns it off.',
+      'The HTTP port that serves /metrics for Prometheus, and /livez and /readyz, on the host of the first ' +
+      'listener. 0 takes any free port, -1 turns it off. If the default is taken, the broker goes on without it.',
   }),
 }
