@@ -338,34 +338,44 @@ t.test('a frame’s memory grows with what arrives, not with what is announced',
   }
 })
 
-t.test('beyond queued.max.request.bytes a frame waits until others are done', async t => {
+t.test('beyond queued.max.request.bytes large frames wait for each other, and small ones never', async t => {
   const memory = new RequestMemory(500_000)
   const large = scriptedRequest(1, Buffer.alloc(400_000, 1))
   const clients = [1, 2, 3, 4].map(() => bench(echo, {}, memory))
+  const reading = () => clients.map(({ socket }) => socket.isReading)
   for (const { deliver } of clients) t.equal(deliver(large, 0, 100_000), 100_000)
-  t.same(
-    clients.map(({ socket }) => socket.isReading),
-    [true, true, false, false],
-  )
-  t.ok(memory.size < 900_000)
+  t.same(reading(), [true, false, false, false], 'the first goes on')
+
+  const small = bench(echo, {}, memory)
+  for (let at = 0; at < shortStream.length; ) at += small.deliver(shortStream, at, 5)
+  t.same(small.processor.started, [1, 2, 3])
+
   const [first, second, third, fourth] = clients as [Bench, Bench, Bench, Bench]
   for (let at = 100_000; at < large.length; ) at += first.deliver(large, at, 100_000)
   t.same(first.processor.started, [1])
-  t.same(
-    clients.map(({ socket }) => socket.isReading),
-    [true, true, true, false],
-  )
-  t.equal(third.deliver(large, 100_000, 10), 10)
+  t.same(reading(), [true, true, false, false], 'then the next')
+  t.ok(memory.size < 900_000)
   second.socket.destroy()
-  t.ok(fourth.socket.isReading)
-  third.socket.destroy()
-  fourth.connection.close()
+  t.same(reading(), [true, false, true, false], 'one that goes away waits for nothing')
+  for (let at = 100_000; at < large.length; ) at += third.deliver(large, at, 100_000)
+  t.same(third.processor.started, [1])
+  for (let at = 100_000; at < large.length; ) at += fourth.deliver(large, at, 100_000)
+  t.same(fourth.processor.started, [1])
   t.equal(memory.size, 0)
   t.ok(clients.every(({ pool }) => pool.outstanding.size === 0))
+})
 
-  const small = bench(echo, {}, memory)
-  small.deliver(shortStream, 0, shortStream.length)
-  t.same(small.processor.started, [1, 2, 3], 'whole requests need no room')
+t.test('announcing large frames takes nothing from those who send some', async t => {
+  const memory = new RequestMemory(50_000_000)
+  const head = Buffer.alloc(5)
+  head.writeInt32BE(100 * 1024 * 1024)
+  const idle = Array.from({ length: 100 }, () => bench(echo, {}, memory))
+  for (const { deliver } of idle) deliver(head, 0, 5)
+  t.ok(memory.size < 30_000_000)
+  const busy = bench(echo, {}, memory)
+  const large = scriptedRequest(1, Buffer.alloc(10_000_000, 1))
+  for (let at = 0; at < large.length; ) at += busy.deliver(large, at, 1_000_000)
+  t.same(busy.processor.started, [1])
 })
 
 t.test('any stream in any pieces, with any timing: order, content and memory hold', async t => {

@@ -332,11 +332,9 @@ export class Connection implements ClientConnection {
   /** Whether all that came was started, and there is room for what is still to come of an unfinished frame. */
   private mayReceive(): boolean {
     if (this.isClosing || this.isFinishing) return false
-    const { backlog } = this
-    const waitingSize = backlog === undefined ? 0 : backlog.buffer.length - backlog.position
-    const size = this.frames.unfinishedSize + waitingSize
-    const hasRoom = (size === 0 && this.memory.size === 0) || this.memory.hold(size)
-    return hasRoom && backlog === undefined
+    const { frames, backlog } = this
+    this.memory.hold(frames.memorySize || (backlog?.buffer.length ?? 0))
+    return backlog === undefined && (!frames.mustGrow || this.memory.mayGrow())
   }
 
   private refuseFrame(): void {
@@ -400,7 +398,7 @@ export class Connection implements ClientConnection {
     this.isClosing = true
     this.backlog = undefined
     this.frames.releaseFrame()
-    this.memory.release()
+    this.memory.hold(0)
     this.notifyCloseListeners()
     for (const listeners of [this.sendListeners, ...this.unsentListeners]) {
       for (const listener of listeners) listener()

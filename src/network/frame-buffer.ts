@@ -67,9 +67,14 @@ export class FrameBuffer {
     return this.partial !== undefined && this.filled === this.expected
   }
 
-  /** Size of the frame that is being received, as far as it is known; 0: none is. */
-  get unfinishedSize(): number {
-    return this.partial === undefined || this.isComplete ? 0 : this.expected
+  /** Memory held for a frame that is being received, or is in hand. */
+  get memorySize(): number {
+    return this.partial === undefined ? 0 : this.partial.length
+  }
+
+  /** The frame that is being received is larger than the memory it has. */
+  get mustGrow(): boolean {
+    return this.partial !== undefined && this.partial.length < this.expected
   }
 
   isAcceptable(frameSize: number): boolean {

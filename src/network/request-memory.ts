@@ -1,13 +1,16 @@
 /**
- * The bound on memory that unanswered requests hold over all connections (`queued.max.request.bytes`). A
- * connection asks before it receives the rest of a frame that did not come in one piece, and is not read
- * from until there is room. Room is given as in Kafka: as long as less than the bound is held, a frame of any
- * size may come in; so the bound is passed by one frame at most, and a frame that was let in is always
- * received to its end. Who was refused first is let in first.
+ * The bound on memory that requests hold over all connections while they arrive and while they wait for those
+ * before them (`queued.max.request.bytes`). What is counted is memory, not what a frame announces of itself, so
+ * announcing costs nobody anything. Beyond the bound a connection whose frame needs more memory than it has is
+ * not read from, until others are done. One goes on regardless, the one that has held memory for longest: if all
+ * waited, none would ever be done. A frame for which there is memory already is always received to its end, so
+ * requests of ordinary size never wait; the bound is passed by what they hold, and by one large frame.
  */
 export class RequestMemory {
   private readonly maxBytes: number
   private heldBytes = 0
+  /** In the order in which they began to hold. */
+  private readonly holders = new Set<RequestMemoryShare>()
   private readonly waiting = new Set<RequestMemoryShare>()
 
   /** A negative bound is none. */
@@ -25,26 +28,24 @@ export class RequestMemory {
     return new RequestMemoryShare(this, roomAgain)
   }
 
-  /** For shares only. */
-  admit(share: RequestMemoryShare, size: number): boolean {
-    if (this.heldBytes >= this.maxBytes && share.size === 0) {
-      this.waiting.add(share)
-      return false
+  /** For shares only: `share` held `before` and holds `now`. */
+  changed(share: RequestMemoryShare, before: number, now: number): void {
+    this.heldBytes += now - before
+    if (now > 0) this.holders.add(share)
+    else {
+      this.holders.delete(share)
+      this.waiting.delete(share)
     }
-    this.waiting.delete(share)
-    this.heldBytes += size
-    return true
+    if (now > before) return
+    for (const next of [...this.waiting]) if (this.mayGrow(next)) next.roomAgain()
   }
 
   /** For shares only. */
-  giveBack(share: RequestMemoryShare, size: number): void {
-    this.heldBytes -= size
-    this.waiting.delete(share)
-    for (const next of this.waiting) {
-      if (this.heldBytes >= this.maxBytes) return
-      this.waiting.delete(next)
-      next.roomAgain()
-    }
+  mayGrow(share: RequestMemoryShare): boolean {
+    const may = this.heldBytes <= this.maxBytes || this.holders.values().next().value === share
+    if (may) this.waiting.delete(share)
+    else this.waiting.add(share)
+    return may
   }
 }
 
@@ -58,24 +59,16 @@ export class RequestMemoryShare {
     this.roomAgain = roomAgain
   }
 
-  get size(): number {
-    return this.heldBytes
-  }
-
-  /** Holds `size` bytes from now on, in place of what was held; false: there is no room yet. */
-  hold(size: number): boolean {
-    if (size <= this.heldBytes) {
-      if (size === 0) this.release()
-      return true
-    }
-    if (!this.memory.admit(this, size - this.heldBytes)) return false
+  /** Says how much is held from now on. */
+  hold(size: number): void {
+    const before = this.heldBytes
+    if (size === before) return
     this.heldBytes = size
-    return true
+    this.memory.changed(this, before, size)
   }
 
-  release(): void {
-    const size = this.heldBytes
-    this.heldBytes = 0
-    this.memory.giveBack(this, size)
+  /** Whether more may be held; if not, `roomAgain` is called later. */
+  mayGrow(): boolean {
+    return this.memory.mayGrow(this)
   }
 }

@@ -108,7 +108,7 @@ export const generousLimits: ListenerLimits = {
   maxInFlight: 100,
   maxQueuedBytes: 1024 * 1024,
   maxIdleMs: 600_000,
-  maxBacklogCount: 50,
+  maxBacklogCount: 500,
 }
 
 export interface ScriptedListenerOptions {
