@@ -249,6 +249,32 @@ t.test('a processor that throws, at once or later, closes the connection and not
   }
 })
 
+t.test(
+  'a request that fails later closes in its turn: those before it are answered, all give memory back',
+  async t => {
+    const given: number[] = []
+    const finish: (() => void)[] = []
+    const { socket, deliver } = bench(
+      ({ id }) =>
+        new Promise((resolve, reject) => {
+          const write = (writer: WireWriter) => writeAnswer(writer, id, Buffer.alloc(0))
+          const outcome = { write, sent: [() => given.push(id)] }
+          finish.push(() => (id === 2 ? reject(new Error('failed')) : resolve({ outcome })))
+        }),
+    )
+    const stream = Buffer.concat([1, 2, 3].map(id => scriptedRequest(id)))
+    deliver(stream, 0, stream.length)
+    for (const i of [1, 2, 0]) {
+      finish[i]!()
+      await turn()
+    }
+    t.same(idsOf(socket.frames), [1])
+    socket.drain()
+    t.ok(socket.closed)
+    t.same(given.sort(), [1, 3])
+  },
+)
+
 t.test('an answer that closes is the last: what came after it is not started', async t => {
   const { socket, processor, deliver } = bench(({ id }) =>
     id === 1 ? turn().then(() => Buffer.from('one')) : { outcome: { closes: true } },

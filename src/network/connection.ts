@@ -216,8 +216,7 @@ export class Connection implements ClientConnection {
     try {
       outcome = this.processor.start(this, frame, start, end)
     } catch (error) {
-      this.fail(error)
-      return
+      outcome = this.failed(error)
     }
     if (!(outcome instanceof Promise)) {
       if (outcome.closes) this.isFinishing = true
@@ -228,22 +227,18 @@ export class Connection implements ClientConnection {
     const isPipelined = this.processor.isPipelined(frame, start, end)
     const entry: InFlight = { outcome: undefined, isPipelined }
     this.inFlight.push(entry)
-    outcome.then(
-      result => {
-        entry.outcome = result
-        this.finishInOrder()
-      },
-      error => this.fail(error),
-    )
+    const settle = (result: Outcome): void => {
+      entry.outcome = result
+      this.finishInOrder()
+    }
+    outcome.then(settle, error => settle(this.failed(error)))
   }
 
   /** For what must not happen: a request that ends in an exception has no answer, and its successors cannot have one. */
-  private fail(error: unknown): void {
-    this.logger.error(
-      { client: this.facts.clientHost, err: error },
-      'a request failed; closing the connection',
-    )
-    this.close()
+  private failed(error: unknown): Outcome {
+    const details = { client: this.facts.clientHost, err: error }
+    this.logger.error(details, 'a request failed; closing the connection')
+    return { write: undefined, closes: true, sent: nobody }
   }
 
   private finishInOrder(): void {
@@ -263,7 +258,7 @@ export class Connection implements ClientConnection {
         outcome.write(this.writer)
       } catch (error) {
         this.writer.truncate(before)
-        this.fail(error)
+        this.finish(this.failed(error))
         return
       }
     }

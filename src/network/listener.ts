@@ -46,6 +46,8 @@ export interface Listener {
 
 /** Read at most so many bytes at once: several produce requests, still within a core's cache. */
 const receiveBufferSize = 256 * 1024
+/** A client that vanished without a word is noticed though it has nothing to be sent: a parked fetch, a join. */
+const keepAliveInitialDelay = 60_000
 let sharedReceiveBuffer: Buffer | undefined
 let connectionCounter = 0
 
@@ -64,7 +66,8 @@ export async function listen(
   const shared = sharedReceiveBuffer
   const connections = new Set<Connection>()
 
-  const server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted: AcceptedSocket) => {
+  const serverOptions = { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay }
+  const server = createServer(serverOptions, (accepted: AcceptedSocket) => {
     const clientHost = plainAddress(accepted.remoteAddress)
     const release = budget.take(clientHost)
     if (release === undefined) {
