@@ -91,9 +91,10 @@ async function wholeGroupResumes(client: GroupClient, context: TestContext): Pro
   const second = [group.addMember(), group.addMember(), group.addMember()]
   await group.deliversToOwners(second)
   const afterwards = group.deliveries.items.slice(handled).map(({ value }) => value)
-  const resumed = afterwards.filter(value => !value.startsWith('round 3'))
+  // While three members join one after the other, what one has not yet committed comes to the next one again.
+  const resumed = new Set(afterwards.filter(value => !value.startsWith('round 3')))
   assert.deepEqual(
-    resumed.sort(),
+    [...resumed].sort(),
     [...values].sort(),
     'the group did not go on exactly where it had committed',
   )

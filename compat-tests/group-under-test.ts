@@ -23,8 +23,6 @@ export interface GroupClient {
   /** The program that `memberProcess` of member-process.ts drives. */
   memberProgram: URL
   createTopic(context: TestContext, partitions: number): Promise<string>
-  /** The client may hand over a record twice around a rebalance even when nothing crashed. */
-  mayRepeat?: boolean
   /** How long no member may have joined again before what was under way in the client has ended, too. */
   restMs?: number
   openProducer(

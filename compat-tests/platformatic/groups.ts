@@ -13,7 +13,6 @@ const groupClient: GroupClient = {
   memberProgram: new URL('./group-member.js', import.meta.url),
   createTopic: (context, partitions) => createTopic(context, 'group', partitions),
   // A fetch that was under way when the member joined again brings records that come once more afterwards.
-  mayRepeat: true,
   restMs: 300,
   async openProducer(context) {
     const producer = openProducer(context)
