@@ -29,9 +29,12 @@ export function bufferPool(maxPooledSize = 64 * 1024 * 1024): BufferPool {
     },
     release(buffer) {
       const size = buffer.length
-      const pooled =
-        size >= smallestPooledSize && size <= largestPooledSize && size === buffer.buffer.byteLength
-      if (!pooled || pooledSize + size > maxPooledSize) return
+      const isPooled =
+        size >= smallestPooledSize &&
+        size <= largestPooledSize &&
+        size === buffer.buffer.byteLength &&
+        (size & (size - 1)) === 0
+      if (!isPooled || pooledSize + size > maxPooledSize) return
       let list = free.get(size)
       if (list === undefined) {
         list = []

@@ -224,13 +224,7 @@ t.test('checkpoints that cannot be written are written later', async t => {
   t.notOk(fs.existsSync(join(directory, 'recovery-point-offset-checkpoint')))
   clock.advance(60_000)
   const read = (name: string) => fs.readFileSync(join(directory, `${name}-offset-checkpoint`), 'utf8')
-  t.equal(
-    read('recovery-point'),
-    '0\n2\n__cluster_metadata 0 5\nevents 0 2\n'.replace(
-      '5',
-      read('recovery-point').split(' ')[2]!.split('\n')[0]!,
-    ),
-  )
+  t.match(read('recovery-point'), /^0\n2\n__cluster_metadata 0 \d+\nevents 0 2\n$/)
   t.equal(read('log-start'), '0\n1\nevents 0 1\n')
   t.match(read('replication'), /^events 0 2$/m)
 })
@@ -252,8 +246,8 @@ t.test('a shutdown that meets errors closes what it can and leaves no mark', asy
     { operation: 'sync', path: /events-0\/.*index$/ },
   ] as const
   for (const fault of faults) {
-    const { storage, disk, partition, directory, create } = await setUp(t)
-    await append(storage.logs, partition, { values: ['a'] })
+    const { storage, disk, partition, directory, create } = await setUp(t, { 'index.interval.bytes': '0' })
+    for (const value of ['a', 'b']) await append(storage.logs, partition, { values: [value] })
     const [other] = await create('other')
     await append(storage.logs, other!, { values: ['x'] })
     disk.inject({ ...fault, code: 'ENOSPC' })
@@ -264,7 +258,7 @@ t.test('a shutdown that meets errors closes what it can and leaves no mark', asy
     t.equal(disk.open.size, 0, title)
     t.match(appendNow(storage.logs, partition, {}), { error: 'KAFKA_STORAGE_ERROR' }, 'it is closed')
     const again = await reopened(t, directory)
-    t.same(await readAll(again.logs, partition), ['0:a'])
+    t.same(await readAll(again.logs, partition), ['0:a', '1:b'])
     t.same(await readAll(again.logs, other!), ['0:x'])
   }
 })

@@ -26,6 +26,11 @@ export class GroupCommit {
   private readonly postponed = new Set<PartitionLog>()
   /** Half of the thread pool; the other half is for cold reads. */
   private readonly maxConcurrentSyncs: number
+  /** Logs by the order in which they were opened, and up to which of them directories' names are on disk. */
+  private readonly directoryNumbers = new WeakMap<PartitionLog, number>()
+  private openedCount = 0
+  private syncedDirectories = 0
+  private directorySync: Promise<void> | undefined
   private idleListeners: (() => void)[] = []
   private isScheduled = false
 
@@ -35,6 +40,12 @@ export class GroupCommit {
     this.logger = logger
     const threadCount = Number(process.env.UV_THREADPOOL_SIZE ?? defaultThreadCount)
     this.maxConcurrentSyncs = Math.max(2, Math.floor((threadCount || defaultThreadCount) / 2))
+  }
+
+  /** Takes note of a log whose directory was made before this call; gives its number. */
+  opened(log: PartitionLog): number {
+    this.directoryNumbers.set(log, ++this.openedCount)
+    return this.openedCount
   }
 
   /** Asks for a sync of what the log holds by the time it starts, at the end of this turn at the earliest. */
@@ -65,10 +76,8 @@ export class GroupCommit {
     this.running.add(log)
     try {
       const target = log.startSync()
-      if (target.namesChanged) {
-        await this.disk.syncDirectory(log.directory)
-        await this.disk.syncDirectory(dirname(log.directory))
-      }
+      if (target.namesChanged) await this.disk.syncDirectory(log.directory)
+      if (target.directoryIsNew) await this.syncDirectoryName(log)
       for (const segment of target.segments) await segment.sync()
       log.synced(target)
     } catch (error) {
@@ -76,6 +85,25 @@ export class GroupCommit {
     } finally {
       this.running.delete(log)
       this.startWaiting()
+    }
+  }
+
+  /** Makes the name of the log's directory durable; one sync does for all that were opened before it. */
+  private async syncDirectoryName(log: PartitionLog): Promise<void> {
+    const number = this.directoryNumbers.get(log) ?? this.opened(log)
+    while (number > this.syncedDirectories) {
+      this.directorySync ??= this.syncDirectoryNames(dirname(log.directory))
+      await this.directorySync
+    }
+  }
+
+  private async syncDirectoryNames(path: string): Promise<void> {
+    const covered = this.openedCount
+    try {
+      await this.disk.syncDirectory(path)
+      this.syncedDirectories = covered
+    } finally {
+      this.directorySync = undefined
     }
   }
 

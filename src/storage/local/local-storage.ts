@@ -91,11 +91,13 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       const name = partitionDirectoryName(partition)
       const path = join(directory, name)
       disk.makeDirectory(path)
-      return openLog(partition, path, config, environment, {
+      const log = openLog(partition, path, config, environment, {
         wasShutDownCleanly,
         recoveryPoint: checkpoints.recoveryPoint(name),
         logStartOffset: checkpoints.logStartOffset(name),
       })
+      commit.opened(log)
+      return log
     }
 
     const metadataLog = open(metadataPartition, { ...options.resolveConfig({}), segmentBytes: 0x7fffffff })

@@ -62,7 +62,9 @@ export interface SyncTarget {
   readonly segment: Segment
   readonly position: number
   readonly segments: readonly Segment[]
+  /** There are new files, or the log's directory itself is new: names to be synced first. */
   readonly namesChanged: boolean
+  readonly directoryIsNew: boolean
 }
 
 const rememberedCursors = 32
@@ -287,11 +289,12 @@ export class PartitionLog {
       position: active.size,
       segments: segments.reverse(),
       namesChanged,
+      directoryIsNew: this.namesAreUnsynced,
     }
   }
 
   synced(target: SyncTarget): void {
-    if (target.namesChanged) this.namesAreUnsynced = false
+    this.namesAreUnsynced = false
     for (const segment of target.segments) segment.isNew = false
     this.recoveryPoint = Math.max(this.recoveryPoint, target.endOffset)
     if (!this.isDeleted) {

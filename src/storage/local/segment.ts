@@ -128,6 +128,16 @@ export class Segment {
       this.rebuildIndexes()
       return
     }
+    if (offsets.count === 0) {
+      // So short that reading it is the surest way to its largest timestamp; its files are not synced.
+      this.rebuildIndexes()
+      this.noteMaxTimestamp()
+      const isSame =
+        times.count === this.times.count && times.last()?.timestampMs === this.times.last()?.timestampMs
+      this.storedTimeEntries = isSame ? times.count : 0
+      this.indexFilesDiffer = !isSame || storedTimes.length !== times.count * timeEntrySize
+      return
+    }
     this.loadedOffsets = offsets
     this.loadedTimes = times
     this.storedOffsetEntries = offsets.count
@@ -360,7 +370,8 @@ export class Segment {
     if (this.loadedOffsets === undefined || this.loadedTimes === undefined) return
     this.noteMaxTimestamp()
     this.writeIndexes()
-    this.hasUnsyncedIndexes = this.indexesWereWritten
+    // Up to the first offset entry a segment is read as a whole when it is opened.
+    this.hasUnsyncedIndexes = this.indexesWereWritten && this.loadedOffsets.count > 0
   }
 
   private writeIndex(kind: SegmentFileKind, bytes: Buffer, position: number): void {
