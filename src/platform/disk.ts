@@ -47,6 +47,9 @@ export interface Disk {
   removeDirectory(path: string): void
 }
 
+/** Windows does not open directories, and its file systems journal names by themselves. */
+const directoriesCanBeSynced = process.platform !== 'win32'
+
 export function systemDisk(): Disk {
   return {
     openForRead: path => fs.openSync(path, 'r'),
@@ -59,7 +62,9 @@ export function systemDisk(): Disk {
     write(descriptor, bytes, position) {
       let written = 0
       while (written < bytes.length) {
-        written += fs.writeSync(descriptor, bytes, written, bytes.length - written, position + written)
+        const count = fs.writeSync(descriptor, bytes, written, bytes.length - written, position + written)
+        if (count === 0) throw Object.assign(new Error('the disk takes no more bytes'), { code: 'ENOSPC' })
+        written += count
       }
     },
     truncate: (descriptor, size) => fs.ftruncateSync(descriptor, size),
@@ -91,6 +96,7 @@ export function systemDisk(): Disk {
       }),
     syncNow: descriptor => fs.fdatasyncSync(descriptor),
     async syncDirectory(path) {
+      if (!directoriesCanBeSynced) return
       const directory = await fs.promises.open(path, 'r')
       try {
         await directory.sync()
@@ -124,7 +130,7 @@ export function systemDisk(): Disk {
         fs.closeSync(descriptor)
       }
       fs.renameSync(temporary, path)
-      if (!durable) return
+      if (!durable || !directoriesCanBeSynced) return
       const directory = fs.openSync(dirname(path), 'r')
       try {
         fs.fsyncSync(directory)

@@ -6,7 +6,7 @@
  * given to another process since then is not mistaken for the owner.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
 
@@ -93,6 +93,7 @@ function writeMetaProperties(disk: Disk, path: string, identity: DirectoryIdenti
   disk.replaceFile(path, lines.join('\n'), true)
 }
 
+/** Directories that this copy of the module has locked. */
 const lockedHere = new Set<string>()
 
 /** Takes the directory for this process; gives the function that lets it go. Throws when it is in use. */
@@ -111,14 +112,10 @@ export function lockDirectory(directory: string): () => void {
       break
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      const [pid, startTime] = readFileSync(path, 'utf8').trim().split(' ')
-      const isAlive =
-        pid !== '' &&
-        Number(pid) !== process.pid &&
-        isRunning(Number(pid)) &&
-        processStartTime(Number(pid)) === startTime
-      if (isAlive || attempt > 0) throw inUse(`process ${pid}`)
-      rmSync(path, { force: true })
+      const content = readLock(path)
+      const owner = content.trim().split(' ')[0]
+      if (attempt > 1 || isHeld(content)) throw inUse(`process ${owner}`)
+      removeStaleLock(path, content)
     }
   }
   lockedHere.add(path)
@@ -126,6 +123,38 @@ export function lockDirectory(directory: string): () => void {
     lockedHere.delete(path)
     rmSync(path, { force: true })
   }
+}
+
+function readLock(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw error
+  }
+}
+
+/**
+ * Whether the process that wrote a lock is still there. Our own number with our own start time is another
+ * thread of this process, or another copy of this module; without start times it is a number used again.
+ */
+function isHeld(content: string): boolean {
+  const [pid, startTime] = content.trim().split(' ')
+  if (!pid || !isRunning(Number(pid)) || processStartTime(Number(pid)) !== startTime) return false
+  return Number(pid) !== process.pid || startTime !== unknownStartTime
+}
+
+/** Takes a stale lock away, unless another process has just done that and put its own there. */
+function removeStaleLock(path: string, content: string): void {
+  const aside = `${path}.${process.pid}`
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  if (readLock(aside) === content) rmSync(aside, { force: true })
+  else renameSync(aside, path)
 }
 
 function isRunning(pid: number): boolean {
@@ -137,12 +166,14 @@ function isRunning(pid: number): boolean {
   }
 }
 
+const unknownStartTime = '-'
+
 /** Field 22 of /proc/<pid>/stat: when the process started; '-' where there is no /proc. */
 function processStartTime(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-'
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? unknownStartTime
   } catch {
-    return '-'
+    return unknownStartTime
   }
 }

@@ -11,10 +11,9 @@ import { dirname } from 'node:path'
 import type { Clock } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
+import { halfOfThreadPool } from '../../platform/thread-pool.ts'
 import type { PartitionLog } from './partition-log.ts'
 
-/** Node's own default for the thread pool, which UV_THREADPOOL_SIZE sets. */
-const defaultThreadCount = 4
 const postponedMs = 100
 
 export class GroupCommit {
@@ -24,8 +23,7 @@ export class GroupCommit {
   private readonly waiting = new Set<PartitionLog>()
   private readonly running = new Set<PartitionLog>()
   private readonly postponed = new Set<PartitionLog>()
-  /** Half of the thread pool; the other half is for cold reads. */
-  private readonly maxConcurrentSyncs: number
+  private readonly maxConcurrentSyncs = halfOfThreadPool()
   /** Logs by the order in which they were opened, and up to which of them directories' names are on disk. */
   private readonly directoryNumbers = new WeakMap<PartitionLog, number>()
   private openedCount = 0
@@ -38,8 +36,6 @@ export class GroupCommit {
     this.disk = disk
     this.clock = clock
     this.logger = logger
-    const threadCount = Number(process.env.UV_THREADPOOL_SIZE ?? defaultThreadCount)
-    this.maxConcurrentSyncs = Math.max(2, Math.floor((threadCount || defaultThreadCount) / 2))
   }
 
   /** Takes note of a log whose directory was made before this call; gives its number. */

@@ -14,6 +14,7 @@ import {
 } from '../../../protocol-codecs/record-batch.ts'
 import { LogTraffic } from '../../metrics/traffic.ts'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
+import { halfOfThreadPool, TaskLimit } from '../../platform/thread-pool.ts'
 import type {
   AppendItem,
   AppendOrigin,
@@ -39,6 +40,7 @@ import { planRead, type ReadPlan, readCold, readWarm } from './read-batches.ts'
 
 /** One read gives no more than this, however much was asked for: a slow reader holds it in memory. */
 const maxReadBytes = 8 * 1024 * 1024
+const failureReportIntervalMs = 10_000
 
 type Listener = (change: LogChange) => void
 
@@ -49,6 +51,7 @@ export class LocalLogs implements PartitionLogs {
   readonly deletedTraffic = new LogTraffic()
   private readonly pool: BufferPool
   private readonly commit: GroupCommit
+  private readonly coldReads = new TaskLimit(halfOfThreadPool())
   private readonly logs = new Map<string, PartitionLog[]>()
   private readonly watchers = new Map<PartitionLog, Set<Listener>>()
   /** Logs whose watchers are to be told, with the readable bytes that they were told of last. */
@@ -173,7 +176,7 @@ export class LocalLogs implements PartitionLogs {
         duplicate: false,
       }
     } catch (error) {
-      log.environment.logger.error({ err: error, directory: log.directory }, 'append failed')
+      this.reportFailure(log, error, 'append failed')
       takeOfflineIfFailed(log, error)
       return refuse(log, 'KAFKA_STORAGE_ERROR', `The append failed: ${(error as Error).message}`)
     }
@@ -211,10 +214,14 @@ export class LocalLogs implements PartitionLogs {
       try {
         const plan = i === from ? first : this.plan(log, item, gathered)
         if (plan === undefined) continue
-        const batches = plan.isWarm ? readWarm(plan, this.pool) : await readCold(plan, this.pool)
+        const batches = plan.isWarm
+          ? readWarm(plan, this.pool)
+          : await this.coldReads.run(() => readCold(plan, this.pool))
         gathered.add(log, batches, item.isolation)
       } catch (error) {
-        this.readFailed(log, error, gathered)
+        // What was to be read may have been removed while it waited.
+        if (item.offset < log.logStartOffset) gathered.addEmpty(log, 'OFFSET_OUT_OF_RANGE', item.isolation)
+        else this.readFailed(log, error, gathered)
       }
     }
     return gathered
@@ -225,9 +232,18 @@ export class LocalLogs implements PartitionLogs {
       gathered.refuse('UNKNOWN_TOPIC_OR_PARTITION', undefined)
       return
     }
-    log.environment.logger.error({ err: error, directory: log.directory }, 'read failed')
+    this.reportFailure(log, error, 'read failed')
     takeOfflineIfFailed(log, error)
     gathered.refuse('KAFKA_STORAGE_ERROR', log)
+  }
+
+  /** Once in a while: who is refused comes again, and a disk that is full should not be filled with log lines. */
+  private reportFailure(log: PartitionLog, error: unknown, message: string): void {
+    const { clock, logger } = log.environment
+    const nowMs = clock.now()
+    if (nowMs - log.lastFailureReportMs < failureReportIntervalMs) return
+    log.lastFailureReportMs = nowMs
+    logger.error({ err: error, directory: log.directory }, message)
   }
 
   /** The log to read an item from; undefined when its result, an error, is already in `gathered`. */

@@ -98,6 +98,7 @@ export class PartitionLog {
   namesAreUnsynced = true
   /** Offset of the newest snapshot of the producers; -1: none. */
   snapshotOffset = -1
+  lastFailureReportMs = Number.NEGATIVE_INFINITY
   private unflushedMessages = 0
   private flushTimer: Timer | undefined
   /** Of the active segment, for rolling by time: when it was begun, and its share of segment.jitter.ms. */

@@ -496,6 +496,8 @@ t.test('one directory, one broker', async t => {
   await t.rejects(openTestStorage({ directory, nodeId: 3 }), {
     message: new RegExp(`process ${process.ppid}`),
   })
+  fs.writeFileSync(join(directory, '.lock'), `${process.pid} ${startTimeOf(process.pid)}\n`)
+  await t.rejects(openTestStorage({ directory, nodeId: 3 }), { message: /in use/ }, 'another thread')
   fs.writeFileSync(join(directory, '.lock'), `${process.ppid} 12345\n`)
   const again = await openTestStorage({ directory, nodeId: 3, clusterId: 'one' })
   t.equal(again.identity.directoryId, storage.identity.directoryId)
