@@ -3,7 +3,7 @@
  * arithmetic under them is held against sorted lists, and the search for errors against hand-made responses.
  */
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -209,6 +209,13 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
     t.equal(sample('kafka_server_replicamanager_underreplicatedpartitions'), 0)
     t.ok(sample('ottla_event_loop_delay_seconds{quantile="1"}')! >= 0)
     t.equal(sample('process_resident_memory_bytes'), undefined, "the process is the embedding program's")
+  })
+
+  await t.test('and docs/metrics.md names all of them', t => {
+    const served = new Set([...samples.keys()].map(name => name.replace(/\{.*/, '')))
+    const named = readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `((kafka|ottla)_\w+)` \|/gm)
+    t.same(Array.from(named, ([, name]) => name).sort(), [...served].sort())
+    t.end()
   })
 
   await t.test('and totals do not fall when a topic goes', async t => {
