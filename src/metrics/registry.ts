@@ -8,7 +8,7 @@
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client'
 import { errorName } from '../../protocol-codecs/error-codes.ts'
 import type { ApiMetrics } from './request-metrics.ts'
 import type { MeasuredGroups, MeasuredLog, MeasuredTopic, MetricSources } from './sources.ts'
@@ -122,6 +122,21 @@ class Definitions {
     })
   }
 
+  /** prom-client's own can only be observed into; this one is told what it says. */
+  private summary(
+    name: string,
+    help: string,
+    fill: (put: (metricName: string, labels: Labels, value: number) => void) => void,
+  ): void {
+    const summary = new Summary({ name, help, registers: this.registers })
+    const getEmpty = summary.get.bind(summary)
+    summary.get = async () => {
+      const values: { metricName: string; labels: Labels; value: number }[] = []
+      fill((metricName, labels, value) => values.push({ metricName, labels, value }))
+      return { ...(await getEmpty()), values }
+    }
+  }
+
   defineTraffic(): void {
     const define = (name: string, help: string, read: (traffic: LogTraffic) => number) => {
       this.counters(`kafka_server_brokertopicmetrics_${name}_total`, help, ['topic'], put => {
@@ -172,19 +187,14 @@ class Definitions {
     )
     const recent = new Map(apis.map(api => [api, new RecentTimes(api.totalTimes, performance.now())]))
     const name = `${prefix}_totaltimems`
-    const help = 'Milliseconds from the arrival of a request to its response'
-    this.gauges(name, `${help}, over the last minutes.`, ['request', 'quantile'], put =>
+    this.summary(name, 'Milliseconds from the arrival of a request to its response.', put =>
       each((request, api) => {
-        if (api.totalTimes.count === 0) return
         const micros = recent.get(api)!.quantiles(quantiles, performance.now())
-        for (const [i, quantile] of quantiles.entries()) put({ request, quantile }, micros[i]! / 1000)
+        for (const [i, value] of micros.entries())
+          put(name, { request, quantile: quantiles[i]! }, value / 1000)
+        put(`${name}_count`, { request }, api.totalTimes.count)
+        put(`${name}_sum`, { request }, api.totalTimes.sumMicros / 1000)
       }),
-    )
-    this.counters(`${name}_count`, `${help}: number of requests.`, ['request'], put =>
-      each((request, { totalTimes }) => put({ request }, totalTimes.count)),
-    )
-    this.counters(`${name}_sum`, `${help}: sum of all.`, ['request'], put =>
-      each((request, { totalTimes }) => put({ request }, totalTimes.sumMicros / 1000)),
     )
   }
 

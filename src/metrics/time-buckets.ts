@@ -46,11 +46,11 @@ export class TimeBuckets {
 
   /**
    * The times that the given parts (in ascending order, each from 0 to 1) of what was counted since `earlier` do
-   * not exceed, in microseconds; within a bucket, times are taken to be spread evenly. All 0 if nothing was counted.
+   * not exceed, in microseconds; within a bucket, times are taken to be spread evenly. None if nothing was counted.
    */
   quantiles(parts: readonly number[], earlier: TimeBuckets | undefined): number[] {
     const count = this.count - (earlier?.count ?? 0)
-    if (count === 0) return parts.map(() => 0)
+    if (count === 0) return []
     let bucket = -1
     let before = 0
     let inBucket = 0
