@@ -49,13 +49,28 @@ async function acknowledgedRecordsSurvive(context: TestContext): Promise<void> {
   await finished
 
   const admin = await connectedAdmin(context)
-  const ends = await Promise.all(Object.values(topics).map(topic => admin.fetchTopicOffsets(topic)))
-  const total = ends.flat().reduce((sum, { high }) => sum + Number(high), 0)
+  const lastOf = (topic: string) =>
+    Math.max(
+      ...[...acknowledged.keys()].filter(key => key.startsWith(topic)).map(key => Number(key.split(' ')[1])),
+    )
+  // The end that consumers see may come a moment after an acknowledgement that did not wait for the disk.
+  const ends = await eventually(
+    'every acknowledged record to be readable',
+    async () =>
+      await Promise.all(
+        Object.values(topics).map(async topic => {
+          const [offsets] = await admin.fetchTopicOffsets(topic)
+          return { end: Number(offsets!.high), lastAcknowledged: lastOf(topic) }
+        }),
+      ),
+    found => found.every(({ end, lastAcknowledged }) => end > lastAcknowledged),
+  )
+  const total = ends.reduce((sum, { end }) => sum + end, 0)
   // What was in flight at the kill may be there as well, or twice: it was never acknowledged.
   const records = await readTopics(context, Object.values(topics), total)
   const stored = new Map(records.map(({ topic, offset, value }) => [`${topic} ${offset}`, String(value)]))
   for (const [place, value] of acknowledged) {
-    assert.equal(stored.get(place), value, `what was acknowledged at ${place}`)
+    assert.equal(stored.get(place), value, `what was acknowledged at ${place} (ends ${JSON.stringify(ends)})`)
   }
 }
 
