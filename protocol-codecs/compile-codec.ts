@@ -15,6 +15,7 @@ import { DecodeError, WireReader } from './wire-reader.ts'
 import { EncodeError, WireWriter } from './wire-writer.ts'
 
 export interface Codec<Decoded, Encodable> {
+  readonly message: Message
   readonly version: number
   /** Whether this version is in KIP-482's flexible form. */
   readonly flexible: boolean
@@ -57,7 +58,7 @@ function compile(message: Message, version: number): Codec<unknown, unknown> {
   if (!inVersions(message.versions, version)) throw new Error(`${message.name} has no version ${version}`)
   const make = new Function('DecodeError', 'EncodeError', codecSource(message, version))
   const { decode, encode } = make(DecodeError, EncodeError)
-  return { version, flexible: inVersions(message.flexible, version), decode, encode }
+  return { message, version, flexible: inVersions(message.flexible, version), decode, encode }
 }
 
 const scalarMethods: Record<ScalarKind, string> = {

@@ -71,13 +71,16 @@ export class WireReader {
 
   /** Unsigned base-128 varint of at most 32 bits. */
   unsignedVarint(): number {
-    let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.buffer[this.take(1)]!
-      if (shift === 28 && byte > 0x0f) break
-      value += (byte & 0x7f) * 2 ** shift
+    let byte = this.buffer[this.take(1)]!
+    if (byte < 0x80) return byte
+    let value = byte & 0x7f
+    for (let shift = 7; shift < 28; shift += 7) {
+      byte = this.buffer[this.take(1)]!
+      value |= (byte & 0x7f) << shift
       if (byte < 0x80) return value
     }
+    byte = this.buffer[this.take(1)]!
+    if (byte <= 0x0f) return value + byte * 0x1000_0000
     throw new DecodeError('a varint is longer than 32 bits')
   }
 

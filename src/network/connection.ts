@@ -197,9 +197,13 @@ export class Connection implements ClientConnection {
       position = start + size
     }
     // The pooled frame, if the bytes lie in it, is complete: only its successor's beginning can be left.
+    if (position === end) {
+      this.frames.releaseFrame()
+      return
+    }
     const rest = owned ? Buffer.from(buffer.subarray(position, end)) : buffer.subarray(position, end)
     this.frames.releaseFrame()
-    if (rest.length > 0 && this.frames.begin(rest) === 'bad size') this.refuseFrame()
+    if (this.frames.begin(rest) === 'bad size') this.refuseFrame()
   }
 
   private mayStart(frame: Buffer, start: number, end: number): boolean {

@@ -21,7 +21,7 @@ export function bufferPool(maxPooledSize = 64 * 1024 * 1024): BufferPool {
     acquire(size) {
       if (size < smallestPooledSize / 2) return Buffer.allocUnsafe(size)
       if (size > largestPooledSize) return Buffer.allocUnsafeSlow(size)
-      const rounded = Math.max(smallestPooledSize, 2 ** Math.ceil(Math.log2(size)))
+      const rounded = size <= smallestPooledSize ? smallestPooledSize : 1 << (32 - Math.clz32(size - 1))
       const buffer = free.get(rounded)?.pop()
       if (buffer === undefined) return Buffer.allocUnsafeSlow(rounded)
       pooledSize -= rounded

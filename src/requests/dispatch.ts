@@ -4,7 +4,7 @@
  * that is not served, a body that does not parse - closes the connection, as in Kafka; only ApiVersions
  * answers a version that it does not know (KIP-511).
  */
-import { codecFor } from '../../protocol-codecs/compile-codec.ts'
+import { type Codec, codecFor } from '../../protocol-codecs/compile-codec.ts'
 import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { apiVersionsRequest, apiVersionsResponse } from '../../protocol-codecs/messages/api-versions.ts'
 import { parseVersions } from '../../protocol-codecs/versions.ts'
@@ -24,7 +24,17 @@ interface ServedApi {
   readonly metrics: ApiMetrics
   readonly first: number
   readonly last: number
+  /** By version; filled on first use. */
+  readonly codecs: (ApiCodecs | undefined)[]
 }
+
+/** The codecs of one version of an API. */
+interface ApiCodecs {
+  readonly request: AnyCodec
+  readonly response: AnyCodec
+}
+// biome-ignore lint/suspicious/noExplicitAny: of whatever message
+type AnyCodec = Codec<any, any>
 
 const none: readonly (() => void)[] = []
 const closes: Outcome = { write: undefined, closes: true, sent: none }
@@ -38,7 +48,7 @@ export class Dispatcher implements RequestProcessor {
     this.services = services
     for (const handler of handlers) {
       const { first, last } = parseVersions(handler.versions)
-      const api = { handler, metrics: metrics.add(handler.response, last), first, last }
+      const api = { handler, metrics: metrics.add(handler.response, last), first, last, codecs: [] }
       this.apis[handler.request.apiKey!] = api
     }
   }
@@ -66,10 +76,10 @@ export class Dispatcher implements RequestProcessor {
         return closes
       }
       const startedMicros = microsNow()
-      const codec = codecFor(api.handler.request, apiVersion)
-      if (codec.flexible) reader.skipTags()
-      const request = codec.decode(reader)
-      const context = new Context(client, apiVersion, clientId, api.metrics, startedMicros)
+      const codecs = codecsOf(api, apiVersion)
+      if (codecs.request.flexible) reader.skipTags()
+      const request = codecs.request.decode(reader)
+      const context = new Context(client, apiVersion, clientId, codecs.response, api.metrics, startedMicros)
       return this.run(api.handler, request as never, correlationId, context)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
@@ -124,7 +134,7 @@ export class Dispatcher implements RequestProcessor {
       write: writer => {
         const before = writer.size
         try {
-          writeResponse(writer, handler.response, context.apiVersion, correlationId, answer)
+          writeResponse(writer, context.codec, correlationId, answer)
           context.finished(answer)
         } catch (error) {
           // An answer that its version cannot express, say; the client still gets one. If that cannot be
@@ -133,7 +143,7 @@ export class Dispatcher implements RequestProcessor {
           const { name, message } = this.errorOf(handler, context, error)
           const refusal = handler.refuse(request, name, message)
           if (typeof refusal === 'symbol') throw error
-          writeResponse(writer, handler.response, context.apiVersion, correlationId, refusal)
+          writeResponse(writer, context.codec, correlationId, refusal)
           context.finished(refusal)
         }
       },
@@ -159,34 +169,38 @@ export class Dispatcher implements RequestProcessor {
   private answerUnknownVersion(correlationId: number): Outcome {
     const answer = unsupportedApiVersions()
     return {
-      write: writer => writeResponse(writer, apiVersionsResponse, 0, correlationId, answer),
+      write: writer => writeResponse(writer, codecFor(apiVersionsResponse, 0), correlationId, answer),
       closes: false,
       sent: none,
     }
   }
 }
 
-function writeResponse(
-  writer: WireWriter,
-  message: AnyHandler['response'],
-  version: number,
-  correlationId: number,
-  value: unknown,
-): void {
+function codecsOf(api: ServedApi, version: number): ApiCodecs {
+  const known = api.codecs[version]
+  if (known !== undefined) return known
+  const { request, response } = api.handler
+  const codecs = { request: codecFor(request, version), response: codecFor(response, version) }
+  api.codecs[version] = codecs
+  return codecs
+}
+
+function writeResponse(writer: WireWriter, codec: AnyCodec, correlationId: number, value: unknown): void {
   const before = writer.size
   const size = writer.reserveInt32()
   writer.int32(correlationId)
-  const codec = codecFor(message, version)
   // ApiVersions answers before the client knows what the broker understands (KIP-511).
-  if (codec.flexible && message.apiKey !== apiVersionsRequest.apiKey) writer.unsignedVarint(0)
-  codec.encode(writer, value as never)
+  if (codec.flexible && codec.message.apiKey !== apiVersionsRequest.apiKey) writer.unsignedVarint(0)
+  codec.encode(writer, value)
   writer.fillInt32(size, writer.size - before - 4)
 }
 
 class Context implements RequestContext {
   readonly apiVersion: number
   readonly clientId: string
-  sent: (() => void)[] = []
+  sent: readonly (() => void)[] = none
+  /** Of the response. */
+  readonly codec: AnyCodec
   private readonly connection: ClientConnection
   private readonly metrics: ApiMetrics
   private readonly startedMicros: number
@@ -195,12 +209,14 @@ class Context implements RequestContext {
     connection: ClientConnection,
     apiVersion: number,
     clientId: string,
+    codec: AnyCodec,
     metrics: ApiMetrics,
     startedMicros: number,
   ) {
     this.connection = connection
     this.apiVersion = apiVersion
     this.clientId = clientId
+    this.codec = codec
     this.metrics = metrics
     this.startedMicros = startedMicros
   }
@@ -225,7 +241,7 @@ class Context implements RequestContext {
     return this.connection.facts.id
   }
   afterSend(callback: () => void): void {
-    this.sent.push(callback)
+    this.sent = this.sent.length === 0 ? [callback] : [...this.sent, callback]
   }
   onClose(callback: () => void): () => void {
     return this.connection.onClose(callback)

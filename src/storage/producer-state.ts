@@ -15,7 +15,7 @@ export interface ProducerBatch {
   readonly producerEpoch: number
   readonly baseSequence: number
   readonly lastOffsetDelta: number
-  readonly timestampMs: number
+  readonly maxTimestampMs: number
 }
 
 export interface StoredBatch {
@@ -104,7 +104,7 @@ export class ProducerStates {
         producerId: batch.producerId,
         epoch: batch.producerEpoch,
         batches: [],
-        lastTimestampMs: batch.timestampMs,
+        lastTimestampMs: batch.maxTimestampMs,
         idleSinceMs: undefined,
         idleLastOffset: undefined,
         coordinatorEpoch: -1,
@@ -122,9 +122,9 @@ export class ProducerStates {
       lastSequence: addToSequence(batch.baseSequence, batch.lastOffsetDelta),
       lastOffset: baseOffset + batch.lastOffsetDelta,
       offsetDelta: batch.lastOffsetDelta,
-      timestampMs: batch.timestampMs,
+      timestampMs: batch.maxTimestampMs,
     })
-    entry.lastTimestampMs = batch.timestampMs
+    entry.lastTimestampMs = batch.maxTimestampMs
   }
 
   /**

@@ -149,7 +149,7 @@ export class LocalLogs implements PartitionLogs {
       return refuse(log, 'INVALID_RECORD', (error as Error).message)
     }
     if (facts.producerId >= 0 && origin === 'client') {
-      const verdict = log.producers.check({ ...facts, timestampMs: facts.maxTimestampMs })
+      const verdict = log.producers.check(facts)
       if (verdict.kind === 'refuse') return refuse(log, verdict.error, verdict.message)
       if (verdict.kind === 'duplicate') {
         const { lastOffset, offsetDelta, timestampMs } = verdict.batch

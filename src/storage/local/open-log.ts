@@ -24,6 +24,7 @@ import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-files.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
+import { readTopicId, writeTopicId } from './partition-metadata.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
 import { firstHeader, indexableTimestamp, scanBatches } from './scan-batches.ts'
 import { Segment } from './segment.ts'
@@ -80,6 +81,10 @@ export function openLog(
   if (log.epochs.latest() < 0) restoreEpochs(log)
   log.opened()
   removeStraySnapshots(log, found.snapshots)
+  if (readTopicId(disk, directory) === undefined) {
+    writeTopicId(disk, directory, partition.topicId)
+    log.namesAreUnsynced = true
+  }
   return log
 }
 
@@ -218,7 +223,7 @@ function noteProducer(log: PartitionLog, buffer: Buffer, at: number): void {
       producerEpoch: batchProducerEpoch(buffer, at),
       baseSequence: batchBaseSequence(buffer, at),
       lastOffsetDelta: batchLastOffsetDelta(buffer, at),
-      timestampMs: indexableTimestamp(buffer, at),
+      maxTimestampMs: indexableTimestamp(buffer, at),
     },
     batchBaseOffset(buffer, at),
   )

@@ -11,6 +11,7 @@
  * (no space, no descriptors) it also takes the log offline. So does an error while syncing: what the
  * kernel has dropped cannot be written again.
  */
+import { join } from 'node:path'
 import { stampBatch } from '../../../protocol-codecs/record-batch.ts'
 import { LogTraffic } from '../../metrics/traffic.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
@@ -20,9 +21,10 @@ import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { ProducerStates } from '../producer-state.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
-import { leaderEpochFileName, segmentFileName } from './log-files.ts'
+import { leaderEpochFileName, partitionMetadataFileName, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
+import { type ReadCursor, ReadCursors } from './read-cursors.ts'
 import { Segment } from './segment.ts'
 import { offsetEntrySize, timeEntrySize } from './sparse-index.ts'
 
@@ -49,12 +51,6 @@ export interface BatchFacts {
   readonly baseSequence: number
 }
 
-/** Where a reader that goes on from an offset finds its batch. */
-interface ReadCursor {
-  readonly segment: Segment
-  readonly position: number
-}
-
 /** What a sync that starts now covers. */
 export interface SyncTarget {
   readonly endOffset: number
@@ -62,12 +58,13 @@ export interface SyncTarget {
   readonly segment: Segment
   readonly position: number
   readonly segments: readonly Segment[]
+  /** Other files that have to be on disk with them. */
+  readonly files: readonly string[]
   /** There are new files, or the log's directory itself is new: names to be synced first. */
   readonly namesChanged: boolean
   readonly directoryIsNew: boolean
 }
 
-const rememberedCursors = 32
 const maxRelativeOffset = 0x7fffffff
 
 export class PartitionLog {
@@ -92,7 +89,7 @@ export class PartitionLog {
   isDeleted = false
   private highWatermarkSegment: Segment | undefined
   private highWatermarkPosition = 0
-  private readonly cursors = new Map<number, ReadCursor>()
+  private readonly cursors = new ReadCursors()
   private durableWaiters: { offset: number; settle: (error?: Error) => void }[] = []
   /** Names of the directory and of what was found in it are not known to be on disk. */
   namesAreUnsynced = true
@@ -115,7 +112,7 @@ export class PartitionLog {
     this.directory = directory
     this.config = config
     this.environment = environment
-    this.epochs = new LeaderEpochs(environment.disk, `${directory}/${leaderEpochFileName}`)
+    this.epochs = new LeaderEpochs(environment.disk, join(directory, leaderEpochFileName))
     this.activeSinceMs = environment.clock.now()
     this.activeJitter = environment.random()
   }
@@ -164,7 +161,7 @@ export class PartitionLog {
     this.appendedBytes += batch.length
     this.unflushedMessages += facts.lastOffsetDelta + 1
     if (facts.producerId >= 0) {
-      this.producers.appended({ ...facts, timestampMs: facts.maxTimestampMs }, baseOffset)
+      this.producers.appended(facts, baseOffset)
     }
     this.remember(baseOffset, segment, position)
     if (this.config.writeCaching) {
@@ -229,7 +226,7 @@ export class PartitionLog {
   /** Writes the producers' state at the log end. It need not be synced: a damaged one is noticed by its checksum. */
   writeProducerSnapshot(): void {
     if (this.snapshotOffset === this.logEndOffset) return
-    const path = `${this.directory}/${segmentFileName(this.logEndOffset, 'snapshot')}`
+    const path = join(this.directory, segmentFileName(this.logEndOffset, 'snapshot'))
     this.environment.disk.replaceFile(
       path,
       encodeProducerSnapshot(this.producers.all(), this.producers.size),
@@ -282,6 +279,13 @@ export class PartitionLog {
       segments.push(segment)
       if (segment.isNew) namesChanged = true
     }
+    const files: string[] = []
+    if (this.namesAreUnsynced) files.push(join(this.directory, partitionMetadataFileName))
+    if (this.epochs.isUnsynced) {
+      files.push(this.epochs.path)
+      namesChanged = true
+    }
+    this.epochs.isUnsynced = false
     this.unflushedMessages = 0
     return {
       endOffset: this.logEndOffset,
@@ -289,6 +293,7 @@ export class PartitionLog {
       segment: active,
       position: active.size,
       segments: segments.reverse(),
+      files,
       namesChanged,
       directoryIsNew: this.namesAreUnsynced,
     }
@@ -339,7 +344,7 @@ export class PartitionLog {
   /** The segment and position of the first batch whose last offset reaches `offset`; undefined: nothing readable. */
   locate(offset: number): ReadCursor | undefined {
     if (offset >= this.highWatermark) return undefined
-    const remembered = this.cursors.get(offset)
+    const remembered = this.cursors.find(offset)
     if (remembered !== undefined && remembered.position < this.readLimit(remembered.segment)) {
       return remembered
     }
@@ -371,13 +376,7 @@ export class PartitionLog {
 
   /** Remembers where the batch that starts at `offset` lies: a reader will ask for it next. */
   remember(offset: number, segment: Segment, position: number): void {
-    if (this.cursors.size >= rememberedCursors) {
-      for (const oldest of this.cursors.keys()) {
-        this.cursors.delete(oldest)
-        break
-      }
-    }
-    this.cursors.set(offset, { segment, position })
+    this.cursors.add(offset, segment, position)
   }
 
   forgetCursors(): void {
