@@ -12,7 +12,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { halfOfThreadPool } from '../../platform/thread-pool.ts'
-import type { PartitionLog } from './partition-log.ts'
+import type { PartitionLog, SyncTarget } from './partition-log.ts'
 
 const postponedMs = 100
 
@@ -72,8 +72,7 @@ export class GroupCommit {
     this.running.add(log)
     try {
       const target = log.startSync()
-      if (target.namesChanged) await this.disk.syncDirectory(log.directory)
-      if (target.directoryIsNew) await this.syncDirectoryName(log)
+      if (target.namesChanged) await this.syncNames(log, target)
       for (const segment of target.segments) await segment.sync()
       log.synced(target)
     } catch (error) {
@@ -81,6 +80,22 @@ export class GroupCommit {
     } finally {
       this.running.delete(log)
       this.startWaiting()
+    }
+  }
+
+  /** Names last, so that none stands for a file that is not there yet. */
+  private async syncNames(log: PartitionLog, target: SyncTarget): Promise<void> {
+    await Promise.all(target.files.map(path => this.syncFile(path)))
+    await this.disk.syncDirectory(log.directory)
+    if (target.directoryIsNew) await this.syncDirectoryName(log)
+  }
+
+  private async syncFile(path: string): Promise<void> {
+    const descriptor = this.disk.openForWrite(path, false)
+    try {
+      await this.disk.sync(descriptor)
+    } finally {
+      this.disk.close(descriptor)
     }
   }
 

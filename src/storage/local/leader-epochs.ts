@@ -12,8 +12,10 @@ interface EpochStart {
 }
 
 export class LeaderEpochs {
+  readonly path: string
+  /** The file was written and is not known to be on disk. */
+  isUnsynced = false
   private readonly disk: Disk
-  private readonly path: string
   private entries: EpochStart[]
 
   constructor(disk: Disk, path: string) {
@@ -73,6 +75,7 @@ export class LeaderEpochs {
       false,
     )
     this.entries = entries
+    this.isUnsynced = true
   }
 }
 

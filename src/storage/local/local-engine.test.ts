@@ -174,9 +174,12 @@ t.test('files are named and filled as Kafka does', async t => {
       ),
       '00000000000000000030.snapshot',
       'leader-epoch-checkpoint',
+      'partition.metadata',
     ].sort(),
   )
-  t.equal(fs.readFileSync(join(directory, 'leader-epoch-checkpoint'), 'utf8'), '0\n1\n0 0\n')
+  const read = (name: string) => fs.readFileSync(join(directory, name), 'utf8')
+  t.equal(read('leader-epoch-checkpoint'), '0\n1\n0 0\n')
+  t.equal(read('partition.metadata'), `version: 0\ntopic_id: ${testPartition.topicId}\n`)
 
   const index = fs.readFileSync(logFile(directory, 12, 'index'))
   const entries: number[][] = []

@@ -24,7 +24,6 @@ import {
   deletedDirectorySuffix,
   parsePartitionDirectoryName,
   partitionDirectoryName,
-  partitionMetadataFileName,
   setAsideDirectoryName,
   strayDirectorySuffix,
 } from './log-files.ts'
@@ -32,6 +31,7 @@ import { OffsetCheckpoints } from './offset-checkpoints.ts'
 import { openLog } from './open-log.ts'
 import { OpenSegments } from './open-segments.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
+import { readTopicId } from './partition-metadata.ts'
 
 export interface LocalStorageOptions {
   readonly directory: string
@@ -114,7 +114,6 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       let log: PartitionLog
       try {
         log = open(partition, topic.config)
-        writePartitionMetadata(disk, log, topic)
       } catch (error) {
         // The others go on; this one answers with errors until a restart can open it.
         logger.error({ err: error, ...partition }, 'a partition could not be opened; it is offline')
@@ -252,19 +251,6 @@ async function syncIndexes(disk: Disk, logs: readonly PartitionLog[]): Promise<v
   if (failed !== undefined) throw failed.reason
 }
 
-/** `partition.metadata` says whose directory it is; a missing or unreadable one is written anew. */
-function writePartitionMetadata(disk: Disk, log: PartitionLog, topic: CatalogTopic): void {
-  const path = join(log.directory, partitionMetadataFileName)
-  if (topicIdIn(disk.readFile(path)) !== undefined) return
-  disk.replaceFile(path, `version: 0\ntopic_id: ${topic.id}\n`, false)
-}
-
-function topicIdIn(partitionMetadata: Buffer | undefined): string | undefined {
-  return partitionMetadata === undefined
-    ? undefined
-    : /^topic_id: (\S+)$/m.exec(partitionMetadata.toString('utf8'))?.[1]
-}
-
 /**
  * Directories of topics that the catalogue no longer has. Those that the metadata log deleted are
  * removed; one that it never knew is somebody's data, so it is only moved out of the way, as Kafka does.
@@ -283,7 +269,7 @@ function setStrayDirectoriesAside(
     }
     const partition = parsePartitionDirectoryName(name)
     if (partition === undefined || partition.topic === metadataPartition.topic) continue
-    const topicId = topicIdIn(disk.readFile(join(path, partitionMetadataFileName)))
+    const topicId = readTopicId(disk, path)
     const topic = catalog.current().topics.get(partition.topic)
     if (topic !== undefined && partition.index < topic.partitions.length) {
       if (topicId === undefined || topicId === topic.id) continue
