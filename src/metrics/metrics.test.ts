@@ -80,8 +80,9 @@ async function scrape(t: Test, broker: Broker): Promise<Map<string, number>> {
       continue
     }
     const sample = /^([a-z0-9_]+)(\{([a-z_]+="[^"]*",?)+\})? (-?[0-9.e+-]+|Nan)$/.exec(line)
-    if (sample === null || sample[1]!.replace(/_(bucket|count|sum)$/, '') !== current)
-      t.fail(`not a sample of ${current}: ${line}`)
+    const isOfCurrent = (name: string) =>
+      name === current || name.replace(/_(bucket|count|sum)$/, '') === current
+    if (sample === null || !isOfCurrent(sample[1]!)) t.fail(`not a sample of ${current}: ${line}`)
     else if (samples.has(`${sample[1]}${sample[2] ?? ''}`)) t.fail(`twice: ${line}`)
     else samples.set(`${sample[1]}${sample[2] ?? ''}`, Number(sample[4]))
   }
