@@ -34,7 +34,7 @@ interface ModelProducer {
 }
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-const operationCount = Number(process.env.OPERATIONS ?? 20_000)
+const operationCount = Number(process.env.OPERATIONS ?? 12_000)
 
 /** mulberry32 */
 function generator(seed: number): (below: number) => number {
@@ -190,7 +190,7 @@ t.test(`${operationCount} random operations, seed ${seed}`, async t => {
   async function read(): Promise<void> {
     const end = endOffset()
     const offset = Math.max(0, chance(10) ? end - random(20) + 5 : random(end + 2))
-    const maxBytes = chance(30) ? random(200) : random(20_000)
+    const maxBytes = chance(30) ? random(200) : random(12_000)
     const outcome = await current.logs.read(
       [{ partition: testPartition, offset, maxBytes, isolation: 'read_uncommitted' }],
       1_000_000,
