@@ -60,7 +60,7 @@ export interface Broker {
 const maxInFlight = 100
 /** A client that leaves so much unread is not served further until it reads. */
 const maxQueuedBytes = 1024 * 1024
-const maxOpenSegments = 512
+const maxOpenSegments = 2000
 /** How long a stopping broker waits for what it has accepted. */
 const stopTimeoutMs = 10_000
 
