@@ -11,11 +11,12 @@ import { zeroUuid } from '../../protocol-codecs/schema.ts'
 import { singleNode } from '../cluster/single-node.ts'
 import { shardOf } from '../coordination/shard-of.ts'
 import { silentLogger } from '../platform/logger.ts'
+import { groupMetadataTopic } from '../storage/internal-topic-names.ts'
 import type { CatalogEvent, CatalogTopic, TopicCatalog } from '../storage/topic-catalog.ts'
 import { ManualClock } from '../testing/manual-clock.ts'
 import { MemoryLogs } from '../testing/memory-logs.ts'
 import { testGroupSettings, topicA } from '../testing/shard-tester.ts'
-import { createGroupCoordinator, type GroupClient, groupsTopic } from './group-coordinator.ts'
+import { createGroupCoordinator, type GroupClient } from './group-coordinator.ts'
 import type { GroupSettings, OffsetCommitRequest } from './group-events.ts'
 
 const topic = (name: string, id: string, partitionCount: number): CatalogTopic => ({
@@ -75,7 +76,8 @@ function setUp(settings: Partial<GroupSettings> = {}, parts: { logs?: MemoryLogs
       },
       randomId: () => String(nextId++),
     })
-  const partition = (groupId: string) => catalog.topics.get(groupsTopic)!.partitions[shardOf(groupId, 4)]!
+  const partition = (groupId: string) =>
+    catalog.topics.get(groupMetadataTopic)!.partitions[shardOf(groupId, 4)]!
   return { clock, logs, catalog, troubles, start, partition }
 }
 
@@ -335,7 +337,7 @@ t.test('offsets go when their topic is deleted, and all when the topic of the gr
   await turn()
   t.same(await committed(groups), [-1n])
   await groups.commitOffsets(commitRequest(2n), client)
-  catalog.delete(groupsTopic)
+  catalog.delete(groupMetadataTopic)
   t.same(await committed(groups), [-1n])
 })
 

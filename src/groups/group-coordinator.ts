@@ -15,6 +15,7 @@ import { shardOf } from '../coordination/shard-of.ts'
 import type { RequestId } from '../coordination/state-machine.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import { groupMetadataTopic } from '../storage/internal-topic-names.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
 import type { CatalogTopic, TopicCatalog } from '../storage/topic-catalog.ts'
 import type { GroupState } from './classic-group.ts'
@@ -43,8 +44,6 @@ import {
 } from './group-events.ts'
 import { encodeGroupRecords, type GroupRecord } from './group-records.ts'
 import { GroupShard } from './group-shard.ts'
-
-export const groupsTopic = '__consumer_offsets'
 
 /** What the coordinator wants to know of the client. */
 export interface GroupClient {
@@ -99,7 +98,7 @@ export function createGroupCoordinator(parts: GroupCoordinatorParts): GroupCoord
   const { catalog, settings, topics } = parts
   const randomId = parts.randomId ?? randomUUID
   const runtime = new CoordinatorRuntime<GroupEvent, GroupRecord, GroupResponse>({
-    topic: groupsTopic,
+    topic: groupMetadataTopic,
     catalog,
     cluster: parts.cluster,
     logs: parts.logs,
@@ -120,7 +119,7 @@ export function createGroupCoordinator(parts: GroupCoordinatorParts): GroupCoord
 
   let creation: Promise<unknown> | undefined
   function ensureTopic(): Promise<unknown> {
-    creation ??= topics.ensureInternalTopic(groupsTopic).finally(() => {
+    creation ??= topics.ensureInternalTopic(groupMetadataTopic).finally(() => {
       creation = undefined
     })
     return creation

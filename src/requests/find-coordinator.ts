@@ -10,7 +10,7 @@ import {
   findCoordinatorRequest,
   findCoordinatorResponse,
 } from '../../protocol-codecs/messages/find-coordinator.ts'
-import { groupsTopic } from '../groups/group-coordinator.ts'
+import { groupMetadataTopic } from '../storage/internal-topic-names.ts'
 import { handler, type RequestContext } from './handler.ts'
 import type { Services } from './services.ts'
 
@@ -72,7 +72,7 @@ async function find(
   try {
     const index = await groups.shardOf(key)
     const view = cluster.view()
-    const nodeId = view.coordinatorOf({ topic: groupsTopic, index })
+    const nodeId = view.coordinatorOf({ topic: groupMetadataTopic, index })
     // Where other brokers are reached is not known here yet; on one node there are none.
     if (nodeId !== view.localId) return refusal('COORDINATOR_NOT_AVAILABLE', null)
     return { error: 'NONE', message: null, nodeId, ...advertisedAddress(context) }

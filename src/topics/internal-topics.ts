@@ -3,7 +3,7 @@
  * its tools read them. A topic whose coordinator does not exist yet is not in here.
  */
 import type { BrokerSettings } from '../settings/broker-settings.ts'
-import { groupMetadataTopic } from './topic-names.ts'
+import { groupMetadataTopic } from '../storage/internal-topic-names.ts'
 
 export interface TopicSpecification {
   readonly partitionCount: number

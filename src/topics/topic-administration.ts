@@ -12,9 +12,10 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
 import { validateTopicConfigs } from '../settings/topic-config.ts'
+import { isInternalTopicName } from '../storage/internal-topic-names.ts'
 import type { CatalogTopic, TopicCatalog } from '../storage/topic-catalog.ts'
 import { internalTopicSpecification } from './internal-topics.ts'
-import { collisionKey, isInternalTopicName, topicNameProblem } from './topic-names.ts'
+import { collisionKey, topicNameProblem } from './topic-names.ts'
 import {
   clusterMetadataProblem,
   maxPartitionsPerRequest,

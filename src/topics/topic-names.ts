@@ -7,23 +7,6 @@
 /** With '-' and a partition number of five digits behind it, a name of this length is still a file name. */
 export const maxTopicNameLength = 249
 
-export const groupMetadataTopic = '__consumer_offsets'
-export const transactionStateTopic = '__transaction_state'
-export const shareGroupStateTopic = '__share_group_state'
-/** The log of the catalogue; not a topic that anybody may create. */
-export const clusterMetadataTopic = '__cluster_metadata'
-
-const internalTopicNames: ReadonlySet<string> = new Set([
-  groupMetadataTopic,
-  transactionStateTopic,
-  shareGroupStateTopic,
-])
-
-/** Whether the broker keeps records of its own under this name. */
-export function isInternalTopicName(name: string): boolean {
-  return internalTopicNames.has(name)
-}
-
 const legalCharacters = /^[a-zA-Z0-9._-]*$/
 
 /** Why a topic cannot have this name, as a sentence; undefined when it can. */

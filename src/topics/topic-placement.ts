@@ -4,7 +4,7 @@
  */
 import type { ErrorName } from '../../protocol-codecs/error-codes.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
-import { clusterMetadataTopic } from './topic-names.ts'
+import { clusterMetadataTopic } from '../storage/internal-topic-names.ts'
 
 /** A topic as CreateTopics describes it. */
 export interface TopicToCreate {

@@ -17,6 +17,7 @@ import { recordsOf } from '../../../protocol-codecs/read-records.ts'
 import { batchLastOffsetDelta, batchMaxTimestamp } from '../../../protocol-codecs/record-batch.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
+import { isInternalTopicName } from '../internal-topic-names.ts'
 import type {
   CatalogChange,
   CatalogEvent,
@@ -42,7 +43,6 @@ const producerIdBlockSize = 1000
 /** The epoch in which a single node leads its own metadata. */
 const metadataLeaderEpoch = 1
 const topicResource = 2
-const internalTopics = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state'])
 
 export class LocalCatalog implements TopicCatalog {
   /** Topics that the log says were deleted: what is left of their directories may go. */
@@ -141,7 +141,7 @@ export class LocalCatalog implements TopicCatalog {
     return {
       name: draft.name,
       id: draft.id,
-      isInternal: internalTopics.has(draft.name),
+      isInternal: isInternalTopicName(draft.name),
       partitions,
       overrides: draft.overrides,
       config: this.resolveConfig(draft.overrides),

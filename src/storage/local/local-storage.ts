@@ -14,6 +14,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
+import { clusterMetadataTopic } from '../internal-topic-names.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
 import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
@@ -59,7 +60,7 @@ export interface LocalStorage {
 
 /** Syncs of index files that are under way at the same time while closing. */
 const concurrentSyncs = 8
-const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: '__cluster_metadata', index: 0 }
+const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: clusterMetadataTopic, index: 0 }
 
 export async function openLocalStorage(options: LocalStorageOptions): Promise<LocalStorage> {
   const { directory, disk, clock, logger, pool } = options
