@@ -10,7 +10,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { freePort, type RunningBroker, startBrokerProcess } from './broker-process.ts'
@@ -260,12 +260,6 @@ export async function spawnKafkaTool(
 function javaArguments(home: string, heap: string): string[] {
   const logging = `-Dlog4j2.configurationFile=${join(home, 'config', 'tools-log4j2.properties')}`
   return [`-Xmx${heap}`, logging, '-cp', join(home, 'libs', '*')]
-}
-
-/** The broker's jars (kafka-clients among them), for whoever compiles a small Java program against them. */
-export async function apacheKafkaJars(): Promise<string[]> {
-  const libs = join(await installApacheKafka(), 'libs')
-  return (await readdir(libs)).filter(name => name.endsWith('.jar')).map(name => join(libs, name))
 }
 
 async function run(command: string, args: string[]): Promise<KafkaToolResult> {

@@ -78,7 +78,7 @@ export class LocalCatalog implements TopicCatalog {
 
   /** Replays the log; a new one gets its first record. */
   load(): void {
-    const topics = new Map<string, TopicDraft>()
+    const topics: TopicDrafts = { byId: new Map(), byName: new Map() }
     for (const segment of this.log.segments) {
       scanBatches(segment, 0, segment.size, false, (buffer, at) => {
         for (const record of recordsOf(buffer, at)) {
@@ -88,17 +88,17 @@ export class LocalCatalog implements TopicCatalog {
         return true
       })
     }
-    this.snapshot = snapshotOf([...topics.values()].map(draft => this.topicOf(draft)))
+    this.snapshot = snapshotOf([...topics.byId.values()].map(draft => this.topicOf(draft)))
     if (this.log.logEndOffset === 0) {
       const level = { name: 'metadata.version', featureLevel: this.identity.metadataVersion }
       this.append([encodeMetadata(featureLevelRecord, 0, level)])
     }
   }
 
-  private replay(topics: Map<string, TopicDraft>, record: MetadataRecord): void {
+  private replay(topics: TopicDrafts, record: MetadataRecord): void {
     switch (record.type) {
       case 'TopicRecord':
-        topics.set(record.value.topicId, {
+        addDraft(topics, {
           name: record.value.name,
           id: record.value.topicId,
           leaderEpochs: [],
@@ -106,21 +106,20 @@ export class LocalCatalog implements TopicCatalog {
         })
         break
       case 'PartitionRecord': {
-        const topic = topics.get(record.value.topicId)
+        const topic = topics.byId.get(record.value.topicId)
         if (topic !== undefined) topic.leaderEpochs[record.value.partitionId] = record.value.leaderEpoch
         break
       }
       case 'ConfigRecord': {
         if (record.value.resourceType !== topicResource) break
-        const name = record.value.resourceName
-        const topic = [...topics.values()].find(candidate => candidate.name === name)
+        const topic = topics.byName.get(record.value.resourceName)
         if (topic === undefined) break
         if (record.value.value === null) delete topic.overrides[record.value.name]
         else topic.overrides[record.value.name] = record.value.value
         break
       }
       case 'RemoveTopicRecord':
-        topics.delete(record.value.topicId)
+        removeDraft(topics, record.value.topicId)
         this.deletedIds.add(record.value.topicId)
         break
       case 'ProducerIdsRecord':
@@ -265,6 +264,24 @@ interface TopicDraft {
   readonly id: string
   readonly leaderEpochs: number[]
   readonly overrides: Record<string, string>
+}
+
+/** Topics while the log is replayed: records name them by id, configurations by name. */
+interface TopicDrafts {
+  readonly byId: Map<string, TopicDraft>
+  readonly byName: Map<string, TopicDraft>
+}
+
+function addDraft(topics: TopicDrafts, draft: TopicDraft): void {
+  topics.byId.set(draft.id, draft)
+  topics.byName.set(draft.name, draft)
+}
+
+function removeDraft(topics: TopicDrafts, id: string): void {
+  const draft = topics.byId.get(id)
+  if (draft === undefined) return
+  topics.byId.delete(id)
+  topics.byName.delete(draft.name)
 }
 
 function snapshotOf(topics: Iterable<CatalogTopic>): CatalogSnapshot {
