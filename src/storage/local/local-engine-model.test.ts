@@ -47,13 +47,16 @@ function generator(seed: number): (below: number) => number {
   }
 }
 
+/** Nearly every batch fits into a segment; the odd one that does not must be refused. */
+const segmentBytes = 6000
+
 t.test(`${operationCount} random operations, seed ${seed}`, async t => {
   const random = generator(seed)
   const chance = (percent: number) => random(100) < percent
   const directory = join(temporaryDirectory(t), 'log')
   fs.mkdirSync(directory)
   const config = {
-    'internal.segment.bytes': '6000',
+    'internal.segment.bytes': String(segmentBytes),
     'index.interval.bytes': '300',
     'segment.ms': '5000',
     'segment.index.bytes': '200',
@@ -124,10 +127,14 @@ t.test(`${operationCount} random operations, seed ${seed}`, async t => {
       }
     }
     const baseSequence = producer?.nextSequence ?? -1
-    const bytes = build(
-      records,
-      producer && { id: producer.id, epoch: producer.epoch, sequence: baseSequence },
-    )
+    const identity = producer && { id: producer.id, epoch: producer.epoch, sequence: baseSequence }
+    let bytes = build(records, identity)
+    while (bytes.length > segmentBytes) {
+      const refusal = appendNow(current.logs, testPartition, Buffer.from(bytes))
+      expect(refusal.error === 'RECORD_LIST_TOO_LARGE', `${bytes.length} bytes: ${JSON.stringify(refusal)}`)
+      records.length = Math.ceil(records.length / 2)
+      bytes = build(records, identity)
+    }
     const result = appendNow(current.logs, testPartition, Buffer.from(bytes))
     const baseOffset = endOffset()
     expect(
