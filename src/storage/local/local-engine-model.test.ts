@@ -177,7 +177,8 @@ t.test(`${operationCount} random operations, seed ${seed}`, async t => {
       sequence,
     })
     const { error } = appendNow(current.logs, testPartition, wrong)
-    const expected = isOld ? 'INVALID_PRODUCER_EPOCH' : 'OUT_OF_ORDER_SEQUENCE_NUMBER'
+    const refusal = isOld ? 'INVALID_PRODUCER_EPOCH' : 'OUT_OF_ORDER_SEQUENCE_NUMBER'
+    const expected = wrong.length > segmentBytes ? 'RECORD_LIST_TOO_LARGE' : refusal
     expect(error === expected, `${error} instead of ${expected}`)
   }
 
