@@ -44,6 +44,7 @@ import {
 } from './group-events.ts'
 import { encodeGroupRecords, type GroupRecord } from './group-records.ts'
 import { GroupShard } from './group-shard.ts'
+import { type GroupSnapshot, snapshotOf } from './group-snapshot.ts'
 
 /** What the coordinator wants to know of the client. */
 export interface GroupClient {
@@ -75,6 +76,8 @@ export interface GroupCoordinator {
   deleteGroups(groupIds: readonly string[]): Promise<DeletedGroup[]>
   /** Of the shards that are loaded. */
   snapshot(): GroupCounts
+  /** Every group of the shards that are loaded, with its members and committed offsets; made as it is asked for. */
+  eachGroup(): Iterable<GroupSnapshot>
   /** Awaits what is on its way to the disk; everything that waits for anything else is refused. */
   stop(): Promise<void>
 }
@@ -292,6 +295,12 @@ export function createGroupCoordinator(parts: GroupCoordinatorParts): GroupCoord
         committedOffsets += counts.offsets
       }
       return { groups, committedOffsets }
+    },
+
+    *eachGroup() {
+      for (const state of runtime.states()) {
+        for (const group of (state as GroupShard).groups.values()) yield snapshotOf(group)
+      }
     },
 
     stop: () => runtime.stop(),
