@@ -7,7 +7,7 @@ import { decodeMessage } from '../protocol-codecs/compile-codec.ts'
 import { errorName } from '../protocol-codecs/error-codes.ts'
 import { apiVersionsRequest, apiVersionsResponse } from '../protocol-codecs/messages/api-versions.ts'
 import { produceRequest } from '../protocol-codecs/messages/produce.ts'
-import { type Broker, startBroker } from './broker.ts'
+import { type Broker, openBroker } from './broker.ts'
 import { apiVersions } from './requests/api-versions.ts'
 import { createTopics } from './requests/create-topics.ts'
 import { fetch } from './requests/fetch.ts'
@@ -25,7 +25,7 @@ async function running(t: Test, changes: Partial<BrokerSettings> = {}): Promise<
     'log.dirs': [directory],
     ...changes,
   })
-  const broker = await startBroker(settings)
+  const broker = await openBroker(settings)
   t.teardown(async () => {
     await broker.stop()
     rmSync(directory, { recursive: true })
@@ -191,7 +191,7 @@ t.test('what was acknowledged is there after a restart', async t => {
   const settings = brokerSettings({ listeners: ['PLAINTEXT://127.0.0.1:0'], 'log.dirs': [directory] })
   let topicId = ''
   for (const round of [0, 1]) {
-    const broker = await startBroker(settings)
+    const broker = await openBroker(settings)
     const client = await RawClient.connect({ port: broker.listeners[0]!.port })
     const { topics, clusterId } = await client.send(metadata, 10, {
       topics: [{ name: 'orders' }],

@@ -1,6 +1,6 @@
 /**
  * The composition root: the only file that wires the parts of a broker together, and the only one that
- * knows the storage engine. `startBroker` opens the data directory, then listens: a client that can connect
+ * knows the storage engine. `openBroker` opens the data directory, then listens: a client that can connect
  * is served.
  */
 import { resolve } from 'node:path'
@@ -16,7 +16,7 @@ import { type Listener, listen } from './network/listener.ts'
 import { RequestMemory } from './network/request-memory.ts'
 import { bufferPool } from './platform/buffer-pool.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
-import { systemDisk } from './platform/disk.ts'
+import { type Disk, systemDisk } from './platform/disk.ts'
 import { type Logger, silentLogger } from './platform/logger.ts'
 import { Dispatcher } from './requests/dispatch.ts'
 import { features } from './requests/features.ts'
@@ -35,6 +35,7 @@ import { topicAdministration } from './topics/topic-administration.ts'
 export interface BrokerOptions {
   readonly logger?: Logger
   readonly clock?: Clock
+  readonly disk?: Disk
   /** Serves metrics on `metrics.port`; without this no port but the listeners is opened. */
   readonly metrics?: MetricsOptions
 }
@@ -64,7 +65,7 @@ const maxOpenSegments = 2000
 /** How long a stopping broker waits for what it has accepted. */
 const stopTimeoutMs = 10_000
 
-export async function startBroker(settings: BrokerSettings, options: BrokerOptions = {}): Promise<Broker> {
+export async function openBroker(settings: BrokerSettings, options: BrokerOptions = {}): Promise<Broker> {
   const logger = options.logger ?? silentLogger
   const clock = options.clock ?? systemClock
   await Promise.all([prepareCrc32c(), prepareCompression()])
@@ -81,7 +82,7 @@ export async function startBroker(settings: BrokerSettings, options: BrokerOptio
     producerIdExpirationMs: settings['producer.id.expiration.ms'],
     checkpointIntervalMs: settings['log.flush.offset.checkpoint.interval.ms'],
     resolveConfig: overrides => effectiveTopicConfig(settings, overrides),
-    disk: systemDisk(),
+    disk: options.disk ?? systemDisk(),
     clock,
     logger,
     pool,

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { buildBatch } from '../protocol-codecs/build-batch.ts'
-import { type Broker, startBroker } from './broker.ts'
+import { type Broker, openBroker } from './broker.ts'
 import { fetch } from './requests/fetch.ts'
 import { joinGroup } from './requests/join-group.ts'
 import { listOffsets } from './requests/list-offsets.ts'
@@ -52,7 +52,7 @@ async function durationOf(work: Promise<unknown>): Promise<number> {
 t.test('stopping takes no time, whatever clients wait for, and leaves nothing open', async t => {
   const settings = settingsIn(t)
   const openBefore = process.getActiveResourcesInfo().filter(name => name.startsWith('TCP'))
-  const broker = await startBroker(settings)
+  const broker = await openBroker(settings)
   const fetching = await withTopic(broker)
   const joining = await connected(broker)
   const idle = await Promise.all(Array.from({ length: 20 }, () => connected(broker)))
@@ -82,7 +82,7 @@ t.test('stopping takes no time, whatever clients wait for, and leaves nothing op
 
 t.test('what a stopping broker has accepted it answers, and what it has answered it keeps', async t => {
   const settings = settingsIn(t)
-  let broker = await startBroker(settings)
+  let broker = await openBroker(settings)
   const client = await withTopic(broker)
   const answered: Promise<number>[] = []
   for (let i = 0; i < 200; i++) {
@@ -106,7 +106,7 @@ t.test('what a stopping broker has accepted it answers, and what it has answered
     Array.from({ length: count }, (_, i) => i),
   )
 
-  broker = await startBroker({ ...settings, listeners: [`PLAINTEXT://127.0.0.1:${port}`] })
+  broker = await openBroker({ ...settings, listeners: [`PLAINTEXT://127.0.0.1:${port}`] })
   t.teardown(() => broker.stop())
   const again = await connected(broker)
   const topics = [{ name: 'orders', partitions: [{ partitionIndex: 0, timestamp: -1n }] }]
@@ -123,16 +123,16 @@ t.test('a broker that cannot listen says where, and lets go of its directory', a
   const settings = settingsIn(t)
   const listeners = ['PLAINTEXT://127.0.0.1:0', `OTHER://127.0.0.1:${port}`]
   const map = { 'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,OTHER:PLAINTEXT' }
-  await t.rejects(startBroker({ ...settings, ...map, listeners }), {
+  await t.rejects(openBroker({ ...settings, ...map, listeners }), {
     message: `Cannot listen on OTHER://127.0.0.1:${port}: the port is in use; is another broker running?`,
   })
-  const broker = await startBroker(settings)
+  const broker = await openBroker(settings)
   await broker.stop()
 })
 
 t.test('clients are told the address that they reached, or the one that is advertised', async t => {
   const told = async (settings: BrokerSettings, host: string) => {
-    const broker = await startBroker(settings)
+    const broker = await openBroker(settings)
     const client = await connected(broker, host)
     const { brokers } = await client.send(metadata, 9, { topics: [] })
     await client.close()

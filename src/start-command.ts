@@ -98,9 +98,9 @@ export async function runBroker(options: StartOptions): Promise<void> {
   for (const { level, message } of remarks) logger[level](message)
 
   try {
-    const { startBroker } = await import('./broker.ts')
+    const { openBroker } = await import('./broker.ts')
     const metrics = { portIsRequired: given.has('metrics.port'), ofProcess: true }
-    const broker = await startBroker(settings, { logger, metrics })
+    const broker = await openBroker(settings, { logger, metrics })
     const startMs = Math.round(performance.now())
     const places = broker.listeners.map(shownAddress).join(', ')
     process.stdout.write(

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { frameTemplates } from '../../protocol-codecs/mutation.fuzz.ts'
 import { loadMessages, readVectors } from '../../protocol-codecs/vectors/read-vectors.ts'
-import { startBroker } from '../../src/broker.ts'
+import { openBroker } from '../../src/broker.ts'
 import { metadata } from '../../src/requests/metadata.ts'
 import { brokerSettings } from '../../src/settings/broker-settings.ts'
 import { RawClient } from '../../src/testing/raw-client.ts'
@@ -28,7 +28,7 @@ t.test('whatever a broker is sent, it serves the next client, in bounded memory'
   const uncaught: unknown[] = []
   const note = (error: unknown) => uncaught.push(error)
   process.on('unhandledRejection', note)
-  const broker = await startBroker(
+  const broker = await openBroker(
     brokerSettings({
       listeners: ['PLAINTEXT://127.0.0.1:0'],
       'log.dirs': [directory],

@@ -16,7 +16,7 @@ import { metadataResponse } from '../../protocol-codecs/messages/metadata.ts'
 import { offsetFetchResponse } from '../../protocol-codecs/messages/offset-fetch.ts'
 import { syncGroupResponse } from '../../protocol-codecs/messages/sync-group.ts'
 import { seededRandom } from '../../scripts/seeded-random.ts'
-import { type Broker, type BrokerOptions, startBroker } from '../broker.ts'
+import { type Broker, type BrokerOptions, openBroker } from '../broker.ts'
 import { exitCodeOf, exitCodes } from '../exit-codes.ts'
 import { silentLogger } from '../platform/logger.ts'
 import { handlers } from '../requests/handlers.ts'
@@ -31,7 +31,7 @@ const { CompressionTypes, Kafka, logLevel } = kafkajs
 async function running(t: Test, changes: Partial<BrokerSettings>, options: BrokerOptions): Promise<Broker> {
   const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
-  const broker = await startBroker(
+  const broker = await openBroker(
     brokerSettings({
       listeners: ['PLAINTEXT://127.0.0.1:0'],
       'log.dirs': [directory],
