@@ -81,7 +81,7 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
     maxOpenSegments,
     producerIdExpirationMs: settings['producer.id.expiration.ms'],
     checkpointIntervalMs: settings['log.flush.offset.checkpoint.interval.ms'],
-    resolveConfig: overrides => effectiveTopicConfig(settings, overrides),
+    topicConfigs: () => overrides => effectiveTopicConfig(settings, overrides),
     disk: options.disk ?? systemDisk(),
     clock,
     logger,

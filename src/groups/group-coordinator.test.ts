@@ -47,10 +47,11 @@ class Catalog {
   delete(name: string) {
     const deleted = [this.topics.get(name)!]
     this.topics.delete(name)
-    for (const listener of this.listeners) listener({ snapshot: this.current(), created: [], deleted })
+    for (const listener of this.listeners)
+      listener({ snapshot: this.current(), created: [], deleted, changed: [] })
   }
   current() {
-    return { topics: this.topics, topicsById: new Map() }
+    return { topics: this.topics, topicsById: new Map(), brokerConfigs: new Map() }
   }
   onChange(listener: (event: CatalogEvent) => void) {
     this.listeners.push(listener)

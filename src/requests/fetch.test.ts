@@ -194,7 +194,11 @@ t.test('epochs are checked', async t => {
 
   const topic = services.catalog.current().topics.get('orders')!
   const led = { ...topic, partitions: topic.partitions.map(partition => ({ ...partition, leaderEpoch: 5 })) }
-  const snapshot = { topics: new Map([['orders', led]]), topicsById: new Map([[led.id, led]]) }
+  const snapshot = {
+    ...services.catalog.current(),
+    topics: new Map([['orders', led]]),
+    topicsById: new Map([[led.id, led]]),
+  }
   const later = { ...services, catalog: { ...services.catalog, current: () => snapshot } } as TestServices
   const fenced = await call(
     fetch,

@@ -4,6 +4,7 @@
  * `retentionBytes`; Infinity is Long.MAX_VALUE (see setting.ts).
  */
 import { type BrokerSettings, brokerSettings } from './broker-settings.ts'
+import type { BrokerConfigs } from './dynamic-configs.ts'
 import { format, parse, parseType, type SettingValue } from './setting.ts'
 import {
   findTopicSetting,
@@ -43,6 +44,9 @@ export interface TopicConfig {
 
 /** What is set on a topic, in Kafka's names. */
 export type TopicOverrides = Readonly<Record<string, string>>
+
+/** Given what is set on brokers, the configuration of a topic on which `overrides` are set. */
+export type TopicConfigResolver = (brokerConfigs: BrokerConfigs) => (overrides: TopicOverrides) => TopicConfig
 
 function synonymValue(settings: BrokerSettings, { setting, perUnitMs }: Synonym): SettingValue {
   const value = settings[setting]

@@ -487,8 +487,8 @@ export function partitionLogsContract(t: Test, name: string, engineUnderTest: En
     t.match(one, { overrides: { 'retention.ms': '5' }, config: { retentionMs: 5 }, isInternal: false })
     t.match(one.partitions, [{ index: 0 }, { index: 1 }])
     t.same(
-      events.map(event => event.created.map(topic => topic.name)),
-      [['one'], ['two']],
+      events.flatMap(event => event.created.map(topic => topic.name)),
+      ['one', 'two'],
     )
     await catalog.change({ type: 'delete-topic', id: one.id })
     t.same(

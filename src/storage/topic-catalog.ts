@@ -2,6 +2,7 @@
  * The second seam: what exists. `current()` is a synchronous, immutable snapshot; a change is durable
  * and in the snapshot when its promise resolves.
  */
+import type { BrokerConfigs } from '../settings/dynamic-configs.ts'
 import type { TopicConfig } from '../settings/topic-config.ts'
 import type { PartitionRef } from './partition-log.ts'
 
@@ -24,6 +25,20 @@ export interface CatalogTopic {
 export interface CatalogSnapshot {
   readonly topics: ReadonlyMap<string, CatalogTopic>
   readonly topicsById: ReadonlyMap<string, CatalogTopic>
+  /** What was set on brokers while they ran. */
+  readonly brokerConfigs: BrokerConfigs
+}
+
+/** What configurations are set on: a topic, one broker by its id, or all brokers (''). */
+export interface ConfigResource {
+  readonly type: 'topic' | 'broker'
+  readonly name: string
+}
+
+export interface ConfigAlteration {
+  readonly resource: ConfigResource
+  /** New values in Kafka's names; null takes one away. What is not named stays as it is. */
+  readonly configs: Readonly<Record<string, string | null>>
 }
 
 export type CatalogChange =
@@ -34,15 +49,16 @@ export type CatalogChange =
       readonly configs: Readonly<Record<string, string>>
     }
   | { readonly type: 'delete-topic'; readonly id: string }
+  | { readonly type: 'alter-configs'; readonly alterations: readonly ConfigAlteration[] }
 
 export interface TopicCatalog {
   current(): CatalogSnapshot
   /**
-   * Makes one change. Throws ProtocolError (TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC_ID) when it no longer
-   * fits, KAFKA_STORAGE_ERROR when it could not be made durable.
+   * Makes one change, whole or not at all. Throws ProtocolError (TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC_ID,
+   * UNKNOWN_TOPIC_OR_PARTITION) when it no longer fits, KAFKA_STORAGE_ERROR when it could not be made durable.
    */
   change(change: CatalogChange): Promise<CatalogSnapshot>
-  /** Calls after every change with the new snapshot and the topics that came and went. */
+  /** Calls after changes, once for those that became durable together. */
   onChange(listener: (event: CatalogEvent) => void): void
   /** A block of producer ids that nobody was or will be given; durable before it is returned. */
   allocateProducerIds(): Promise<{ readonly first: number; readonly count: number }>
@@ -52,6 +68,8 @@ export interface CatalogEvent {
   readonly snapshot: CatalogSnapshot
   readonly created: readonly CatalogTopic[]
   readonly deleted: readonly CatalogTopic[]
+  /** Topics that have other configurations or more partitions than before; a partition keeps its object. */
+  readonly changed: readonly CatalogTopic[]
 }
 
 /** The partition a reference names now, or undefined. */

@@ -63,7 +63,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     maxOpenSegments: 1000,
     producerIdExpirationMs: settings['producer.id.expiration.ms'],
     checkpointIntervalMs: 60_000,
-    resolveConfig: overrides => effectiveTopicConfig(settings, overrides),
+    topicConfigs: () => overrides => effectiveTopicConfig(settings, overrides),
     disk: systemDisk(),
     clock: systemClock,
     logger: silentLogger,

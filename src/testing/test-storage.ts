@@ -47,7 +47,7 @@ export function openTestStorage(options: TestStorageOptions): Promise<LocalStora
     maxOpenSegments: options.maxOpenSegments ?? 100,
     producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
     checkpointIntervalMs: 60_000,
-    resolveConfig: overrides => effectiveTopicConfig(settings, overrides),
+    topicConfigs: () => overrides => effectiveTopicConfig(settings, overrides),
     disk: options.disk ?? systemDisk(),
     clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,

@@ -93,6 +93,11 @@ export class LocalLogs implements PartitionLogs {
     return logs
   }
 
+  /** Hands a topic's configuration, which has changed, to its logs. */
+  configureTopic(topic: CatalogTopic): void {
+    for (const log of this.logs.get(topic.id) ?? []) log.configure(topic.config)
+  }
+
   private find(partition: PartitionRef): PartitionLog | undefined {
     return this.logs.get(partition.topicId)?.[partition.index]
   }

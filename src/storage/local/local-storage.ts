@@ -13,7 +13,7 @@ import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
-import type { TopicConfig } from '../../settings/topic-config.ts'
+import type { TopicConfig, TopicConfigResolver } from '../../settings/topic-config.ts'
 import { clusterMetadataTopic } from '../internal-topic-names.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
@@ -43,7 +43,7 @@ export interface LocalStorageOptions {
   readonly maxOpenSegments: number
   readonly producerIdExpirationMs: number
   readonly checkpointIntervalMs: number
-  readonly resolveConfig: (overrides: Readonly<Record<string, string>>) => TopicConfig
+  readonly topicConfigs: TopicConfigResolver
   readonly disk: Disk
   readonly clock: Clock
   readonly logger: Logger
@@ -101,16 +101,17 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       return log
     }
 
-    const metadataLog = open(metadataPartition, { ...options.resolveConfig({}), segmentBytes: 0x7fffffff })
+    const metadataConfig = { ...options.topicConfigs(new Map())({}), segmentBytes: 0x7fffffff }
+    const metadataLog = open(metadataPartition, metadataConfig)
     const catalog = new LocalCatalog(
       metadataLog,
       { ...identity, metadataVersion: options.metadataVersion },
       clock,
-      options.resolveConfig,
+      options.topicConfigs,
     )
-    catalog.load()
+    const { deletedIds } = catalog.load()
 
-    setStrayDirectoriesAside(disk, directory, catalog, logger)
+    setStrayDirectoriesAside(disk, directory, catalog, deletedIds, logger)
     const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
       let log: PartitionLog
       try {
@@ -159,6 +160,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
           else logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
         }
       }
+      for (const topic of event.changed) logs.configureTopic(topic)
     })
 
     let saving: Promise<void> | undefined
@@ -260,6 +262,7 @@ function setStrayDirectoriesAside(
   disk: Disk,
   directory: string,
   catalog: LocalCatalog,
+  deletedIds: ReadonlySet<string>,
   logger: Logger,
 ): void {
   for (const name of disk.list(directory)) {
@@ -276,7 +279,7 @@ function setStrayDirectoriesAside(
       if (topicId === undefined || topicId === topic.id) continue
     }
     if (!disk.isDirectory(path)) continue
-    if (topicId !== undefined && catalog.deletedIds.has(topicId)) {
+    if (topicId !== undefined && deletedIds.has(topicId)) {
       disk.removeDirectory(path)
       continue
     }

@@ -213,6 +213,24 @@ export class PartitionLog {
     this.flushTimer = undefined
   }
 
+  /**
+   * Takes another configuration; most of it counts from the next append on. Where acks begin to wait for the disk,
+   * what is not there yet is sent there now, or a repeated append would wait for a sync that nobody asked for.
+   * Where they no longer wait, readers see the end at once; who waits already is answered by the sync under way.
+   */
+  configure(config: TopicConfig): void {
+    this.config = config
+    if (this.isOffline || this.isDeleted) return
+    this.cancelFlushTimer()
+    if (!config.writeCaching) {
+      if (this.recoveryPoint < this.logEndOffset) this.environment.syncWanted(this)
+      return
+    }
+    this.moveHighWatermark(this.logEndOffset, this.appendedBytes, this.activeSegment, this.activeSegment.size)
+    if (this.unflushedMessages >= config.flushMessages) this.environment.syncWanted(this)
+    else if (this.unflushedMessages > 0) this.startFlushTimer()
+  }
+
   /** Starts a new segment at the log end. What can fail comes first; done twice it does no harm. */
   roll(): Segment {
     if (this.activeSegment.size === 0) return this.activeSegment

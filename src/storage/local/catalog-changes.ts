@@ -1,0 +1,101 @@
+/**
+ * Each kind of change to the catalogue as the records that make it, checked against the newest state. What is
+ * not allowed to come in is decided above; here is only what would contradict the state, as ProtocolError.
+ */
+import { ProtocolError } from '../../../protocol-codecs/error-codes.ts'
+import {
+  configRecord,
+  partitionRecord,
+  producerIdsRecord,
+  removeTopicRecord,
+  topicRecord,
+} from '../../../protocol-codecs/internal-topics/metadata-records.ts'
+import type { CatalogChange, ConfigResource } from '../topic-catalog.ts'
+import { type CatalogState, configResourceIds } from './catalog-state.ts'
+import { randomUuid } from './data-directory.ts'
+import { encodeMetadata } from './metadata-frame.ts'
+
+/** The node on which everything lies. */
+export interface CatalogIdentity {
+  readonly nodeId: number
+  readonly directoryId: string
+  /** Level of the feature `metadata.version` that the records are written at. */
+  readonly metadataVersion: number
+}
+
+type ChangeOf<Type extends CatalogChange['type']> = Extract<CatalogChange, { type: Type }>
+
+/** The records of a change, to be appended as one batch; none: everything is so already. */
+export function recordsOfChange(
+  change: CatalogChange,
+  state: CatalogState,
+  identity: CatalogIdentity,
+): Buffer[] {
+  switch (change.type) {
+    case 'create-topic':
+      return createTopic(change, state, identity)
+    case 'delete-topic':
+      return deleteTopic(change, state)
+    case 'alter-configs':
+      return alterConfigs(change, state)
+  }
+}
+
+function createTopic(
+  { name, partitionCount, configs }: ChangeOf<'create-topic'>,
+  state: CatalogState,
+  identity: CatalogIdentity,
+): Buffer[] {
+  if (state.topicsByName.has(name)) {
+    throw new ProtocolError('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`)
+  }
+  const topicId = randomUuid()
+  const partitions = Array.from({ length: partitionCount }, (_, index) =>
+    partitionOf(topicId, index, identity),
+  )
+  return [
+    encodeMetadata(topicRecord, 0, { name, topicId }),
+    ...partitions,
+    ...Object.entries(configs).map(([key, value]) => configOf({ type: 'topic', name }, key, value)),
+  ]
+}
+
+function partitionOf(topicId: string, index: number, { nodeId, directoryId }: CatalogIdentity): Buffer {
+  return encodeMetadata(partitionRecord, 1, {
+    partitionId: index,
+    topicId,
+    replicas: [nodeId],
+    isr: [nodeId],
+    removingReplicas: [],
+    addingReplicas: [],
+    leader: nodeId,
+    leaderEpoch: 0,
+    partitionEpoch: 0,
+    directories: [directoryId],
+  })
+}
+
+function configOf({ type, name: resourceName }: ConfigResource, name: string, value: string | null): Buffer {
+  return encodeMetadata(configRecord, 0, { resourceType: configResourceIds[type], resourceName, name, value })
+}
+
+function deleteTopic({ id }: ChangeOf<'delete-topic'>, state: CatalogState): Buffer[] {
+  if (!state.topicsById.has(id)) throw new ProtocolError('UNKNOWN_TOPIC_ID')
+  return [encodeMetadata(removeTopicRecord, 0, { topicId: id })]
+}
+
+function alterConfigs({ alterations }: ChangeOf<'alter-configs'>, state: CatalogState): Buffer[] {
+  return alterations.flatMap(({ resource, configs }) => {
+    const current = state.configsOf(resource)
+    if (current === undefined) throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION')
+    return Object.entries(configs)
+      .filter(([name, value]) => (current[name] ?? null) !== value)
+      .map(([name, value]) => configOf(resource, name, value))
+  })
+}
+
+/** Takes the producer ids up to `nextProducerId`. */
+export function takeProducerIds(nextProducerId: number, { nodeId }: CatalogIdentity): Buffer[] {
+  const record = { brokerId: nodeId, brokerEpoch: -1n, nextProducerId: BigInt(nextProducerId) }
+  return [encodeMetadata(producerIdsRecord, 0, record)]
+}

@@ -1,0 +1,198 @@
+/**
+ * What replaying `__cluster_metadata` gives, and nothing else: the records of a change are applied to it as
+ * those of the log are at a start. `publish` makes the next immutable snapshot out of the previous one, in
+ * which everything that has stayed the same is the same object.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { BrokerConfigs } from '../../settings/dynamic-configs.ts'
+import type { TopicConfig, TopicConfigResolver } from '../../settings/topic-config.ts'
+import { isInternalTopicName } from '../internal-topic-names.ts'
+import type {
+  CatalogEvent,
+  CatalogPartition,
+  CatalogSnapshot,
+  CatalogTopic,
+  ConfigResource,
+} from '../topic-catalog.ts'
+import type { MetadataRecord } from './metadata-frame.ts'
+
+type Configs = Record<string, string>
+
+/** How Kafka numbers what configurations are set on, where we keep them. */
+export const configResourceIds = { topic: 2, broker: 4 } as const
+
+export interface TopicState {
+  readonly name: string
+  readonly id: string
+  readonly leaderEpochs: number[]
+  readonly overrides: Configs
+}
+
+export const emptySnapshot: CatalogSnapshot = {
+  topics: new Map(),
+  topicsById: new Map(),
+  brokerConfigs: new Map(),
+}
+
+export class CatalogState {
+  readonly topicsById = new Map<string, TopicState>()
+  readonly topicsByName = new Map<string, TopicState>()
+  nextProducerId = 0
+  private readonly brokerConfigs = new Map<string, Configs>()
+  private readonly resolver: TopicConfigResolver
+  private resolveConfig: (overrides: Readonly<Configs>) => TopicConfig
+  /** Ids of the topics that records were about since the last snapshot, and whether brokers' configurations were. */
+  private touchedIds = new Set<string>()
+  private touchedBrokers = false
+
+  constructor(resolver: TopicConfigResolver) {
+    this.resolver = resolver
+    this.resolveConfig = resolver(new Map())
+  }
+
+  replay(record: MetadataRecord): void {
+    switch (record.type) {
+      case 'TopicRecord': {
+        const { name, topicId: id } = record.value
+        const topic: TopicState = { name, id, leaderEpochs: [], overrides: {} }
+        this.topicsById.set(id, topic)
+        this.topicsByName.set(name, topic)
+        this.touchedIds.add(id)
+        break
+      }
+      case 'PartitionRecord': {
+        const { topicId, partitionId, leaderEpoch } = record.value
+        const topic = this.topicsById.get(topicId)
+        if (topic === undefined) break
+        topic.leaderEpochs[partitionId] = leaderEpoch
+        this.touchedIds.add(topicId)
+        break
+      }
+      case 'ConfigRecord': {
+        const { resourceType, resourceName, name, value } = record.value
+        const configs = this.configsToChange(resourceType, resourceName)
+        if (configs === undefined) break
+        if (value === null) delete configs[name]
+        else configs[name] = value
+        break
+      }
+      case 'RemoveTopicRecord': {
+        // Its configurations go with it: they are kept by name, and the name is free again.
+        const { topicId } = record.value
+        const topic = this.topicsById.get(topicId)
+        if (topic !== undefined) this.topicsByName.delete(topic.name)
+        this.topicsById.delete(topicId)
+        this.touchedIds.add(topicId)
+        break
+      }
+      case 'ProducerIdsRecord':
+        this.nextProducerId = Number(record.value.nextProducerId)
+        break
+      case 'FeatureLevelRecord':
+        break
+    }
+  }
+
+  private configsToChange(resourceType: number, resourceName: string): Configs | undefined {
+    if (resourceType === configResourceIds.topic) {
+      const topic = this.topicsByName.get(resourceName)
+      if (topic !== undefined) this.touchedIds.add(topic.id)
+      return topic?.overrides
+    }
+    if (resourceType !== configResourceIds.broker) return undefined
+    this.touchedBrokers = true
+    let configs = this.brokerConfigs.get(resourceName)
+    if (configs === undefined) {
+      configs = {}
+      this.brokerConfigs.set(resourceName, configs)
+    }
+    return configs
+  }
+
+  /** What is set on a resource; undefined: there is no such topic. */
+  configsOf({ type, name }: ConfigResource): Readonly<Configs> | undefined {
+    return type === 'topic' ? this.topicsByName.get(name)?.overrides : (this.brokerConfigs.get(name) ?? {})
+  }
+
+  /** Topics that records were about and that are no more: what is left of their directories may go. */
+  removedIds(): ReadonlySet<string> {
+    return new Set([...this.touchedIds].filter(id => !this.topicsById.has(id)))
+  }
+
+  /** The next snapshot, and what is different in it; undefined: nothing. */
+  publish(previous: CatalogSnapshot): CatalogEvent | undefined {
+    const { touchedIds, touchedBrokers } = this
+    if (touchedIds.size === 0 && !touchedBrokers) return undefined
+    this.touchedIds = new Set()
+    this.touchedBrokers = false
+    let { brokerConfigs } = previous
+    if (touchedBrokers) {
+      brokerConfigs = this.copyOfBrokerConfigs()
+      this.resolveConfig = this.resolver(brokerConfigs)
+      // Any topic may have a default from there.
+      for (const id of this.topicsById.keys()) touchedIds.add(id)
+    }
+
+    const topics = new Map(previous.topics)
+    const topicsById = new Map(previous.topicsById)
+    const created: CatalogTopic[] = []
+    const deleted: CatalogTopic[] = []
+    const changed: CatalogTopic[] = []
+    for (const id of touchedIds) {
+      const before = previous.topicsById.get(id)
+      const state = this.topicsById.get(id)
+      if (state === undefined) {
+        if (before === undefined) continue
+        topicsById.delete(id)
+        if (topics.get(before.name) === before) topics.delete(before.name)
+        deleted.push(before)
+        continue
+      }
+      const topic = this.topicOf(state, before)
+      if (topic === before) continue
+      topics.set(topic.name, topic)
+      topicsById.set(id, topic)
+      if (before === undefined) created.push(topic)
+      else changed.push(topic)
+    }
+    return { snapshot: { topics, topicsById, brokerConfigs }, created, deleted, changed }
+  }
+
+  private copyOfBrokerConfigs(): BrokerConfigs {
+    const copy = new Map<string, Readonly<Configs>>()
+    for (const [name, configs] of this.brokerConfigs) {
+      if (Object.keys(configs).length > 0) copy.set(name, { ...configs })
+    }
+    return copy
+  }
+
+  private topicOf(state: TopicState, before: CatalogTopic | undefined): CatalogTopic {
+    const partitions =
+      before?.partitions.length === state.leaderEpochs.length
+        ? before.partitions
+        : partitionsOf(state, before)
+    const overrides = sameOr(before?.overrides, { ...state.overrides })
+    const config = sameOr(before?.config, this.resolveConfig(overrides))
+    if (
+      before !== undefined &&
+      partitions === before.partitions &&
+      overrides === before.overrides &&
+      config === before.config
+    ) {
+      return before
+    }
+    const { name, id } = state
+    return { name, id, isInternal: isInternalTopicName(name), partitions, overrides, config }
+  }
+}
+
+function partitionsOf(state: TopicState, before: CatalogTopic | undefined): readonly CatalogPartition[] {
+  return state.leaderEpochs.map(
+    (leaderEpoch, index) =>
+      before?.partitions[index] ?? { topicId: state.id, topic: state.name, index, leaderEpoch },
+  )
+}
+
+function sameOr<Value>(before: Value | undefined, now: Value): Value {
+  return before !== undefined && isDeepStrictEqual(before, now) ? before : now
+}
