@@ -138,7 +138,8 @@ export class CoordinatorShard<Event, LogRecord, Response> {
   #apply(event: Event, requestId: RequestId | undefined): { response: Response } | undefined {
     let effects: ReturnType<StateMachine<Event, LogRecord, Response>['apply']>
     try {
-      effects = this.#state.apply(event, this.#parts.clock.now())
+      const { clock } = this.#parts
+      effects = this.#state.apply(event, { nowMs: clock.monotonic(), timestampMs: clock.now() })
     } catch (error) {
       // A bug, and a state that may be half changed: the log is the way back.
       if (requestId !== undefined) this.#refuse(requestId, 'UNKNOWN_SERVER_ERROR')
@@ -234,7 +235,7 @@ export class CoordinatorShard<Event, LogRecord, Response> {
     if (this.#phase === 'ready') {
       this.#phase = 'settling'
       this.#cancelTimer()
-      const nowMs = this.#parts.clock.now()
+      const nowMs = this.#parts.clock.monotonic()
       const isRelapse = nowMs - this.#failedAtMs < recoveredAfterMs
       this.#reloadDelayMs = isRelapse
         ? Math.min(Math.max(2 * this.#reloadDelayMs, firstReloadDelayMs), longestReloadDelayMs)
@@ -286,7 +287,7 @@ export class CoordinatorShard<Event, LogRecord, Response> {
           Math.max(2 * this.#reloadDelayMs, firstReloadDelayMs),
           longestReloadDelayMs,
         )
-        this.#failedAtMs = this.#parts.clock.now()
+        this.#failedAtMs = this.#parts.clock.monotonic()
         this.#planReload()
         return
       }
@@ -329,7 +330,7 @@ export class CoordinatorShard<Event, LogRecord, Response> {
     this.#cancelTimer()
     this.#timerAtMs = atMs
     const { clock, afterSockets, timerEvent } = this.#parts
-    const delayMs = Math.max(0, atMs - clock.now())
+    const delayMs = Math.max(0, atMs - clock.monotonic())
     this.#timer = clock.after(delayMs, () => {
       this.#timer = undefined
       this.#timerAtMs = Number.POSITIVE_INFINITY

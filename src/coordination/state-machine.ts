@@ -13,12 +13,20 @@ import type { KafkaRecord } from '../../protocol-codecs/read-records.ts'
 /** Names a request while it is under way; given out by the runtime, unique in one runtime. */
 export type RequestId = number
 
+/** When an event happens, on both of the clock's times. */
+export interface Instant {
+  /** Monotonic: what is waited for is measured with it. */
+  readonly nowMs: number
+  /** The wall clock's: what is stored is stamped with it. */
+  readonly timestampMs: number
+}
+
 export interface Effects<LogRecord, Response> {
   /** To be appended together, in order. */
   readonly records: readonly LogRecord[]
   /** Answers to this or earlier requests; a request is answered once, the runtime ignores a second answer. */
   readonly replies: readonly (readonly [RequestId, Response])[]
-  /** When `timer` is to be applied at the latest if nothing happens before; Infinity: never. */
+  /** When (monotonic) `timer` is to be applied at the latest if nothing happens before; Infinity: never. */
   readonly wakeAtMs: number
 }
 
@@ -35,7 +43,7 @@ export interface ReplayedMarker {
 }
 
 export interface StateMachine<Event, LogRecord, Response> {
-  apply(event: Event, nowMs: number): Effects<LogRecord, Response>
+  apply(event: Event, at: Instant): Effects<LogRecord, Response>
   replay(record: ReplayedRecord): void
   replayMarker(marker: ReplayedMarker): void
 }

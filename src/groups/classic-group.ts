@@ -51,6 +51,8 @@ export class ClassicGroup {
   protocolType: string | null = null
   protocolName: string | null = null
   leaderId: string | null = null
+  /** What the generation subscribes to (see `subscribed-topics.ts`), from the moment that it begins. */
+  subscribedTopics: ReadonlySet<string> | undefined
   /** By member id, in order of arrival. */
   readonly members = new Map<string, Member>()
   /** Ids that were given out and not yet joined with (KIP-394), with the end of their patience. */
@@ -89,10 +91,10 @@ export class ClassicGroup {
   get previousState(): GroupState {
     return this.#previousState
   }
-  transitionTo(state: GroupState, nowMs: number): void {
+  transitionTo(state: GroupState, timestampMs: number): void {
     this.#previousState = this.#state
     this.#state = state
-    this.stateTimestampMs = nowMs
+    this.stateTimestampMs = timestampMs
   }
   /** As a record tells it, with its own time. */
   restore(state: GroupState, timestampMs: number | undefined): void {

@@ -36,6 +36,8 @@ import {
   type ListGroupsRequest,
   type OffsetCommitRequest,
   type OffsetCommitResponse,
+  type OffsetDeleteRequest,
+  type OffsetDeleteResponse,
   type OffsetFetchGroup,
   type OffsetFetchGroupResponse,
   type SyncGroupRequest,
@@ -71,6 +73,8 @@ export interface GroupCoordinator {
   /** Topics that do not exist are the caller's to refuse; each topic carries its name and its id. */
   commitOffsets(request: OffsetCommitRequest, client: GroupClient): Maybe<OffsetCommitResponse>
   fetchOffsets(request: OffsetFetchGroup): Maybe<OffsetFetchGroupResponse>
+  /** Partitions that do not exist are the caller's to refuse. */
+  deleteOffsets(request: OffsetDeleteRequest): Maybe<OffsetDeleteResponse>
   describeGroups(groupIds: readonly string[], client: GroupClient): Promise<DescribedGroup[]>
   listGroups(request: ListGroupsRequest): Promise<ListedGroup[]>
   deleteGroups(groupIds: readonly string[]): Promise<DeletedGroup[]>
@@ -148,7 +152,8 @@ export function createGroupCoordinator(parts: GroupCoordinatorParts): GroupCoord
 
   function askNobody<R extends GroupResponse>(event: (requestId: RequestId) => GroupEvent): R {
     const nobody = new GroupShard(settings)
-    return nobody.apply(event(0), parts.clock.now()).replies[0]![1] as R
+    const at = { nowMs: parts.clock.monotonic(), timestampMs: parts.clock.now() }
+    return nobody.apply(event(0), at).replies[0]![1] as R
   }
 
   /** A request that may be parked for long: its place is freed when its client goes. */
@@ -245,7 +250,7 @@ export function createGroupCoordinator(parts: GroupCoordinatorParts): GroupCoord
       return send(request.groupId, false, requestId => ({ type: 'leave', requestId, request }))
     },
 
-    // For old clients' sake Kafka lets offsets be committed, fetched and deleted under an empty group id.
+    // For old clients' sake Kafka lets offsets be committed and fetched, and groups deleted, under an empty id.
     commitOffsets(request, { apiVersion }) {
       if (isTooLong(request.groupId)) throw new ProtocolError('INVALID_GROUP_ID')
       return send(request.groupId, true, requestId => ({ type: 'commit', requestId, request, apiVersion }))
@@ -253,6 +258,12 @@ export function createGroupCoordinator(parts: GroupCoordinatorParts): GroupCoord
 
     fetchOffsets(request) {
       return send(request.groupId, false, requestId => ({ type: 'fetch', requestId, request }))
+    },
+
+    deleteOffsets(request) {
+      if (request.groupId === '')
+        return { errorCode: errorCodes.INVALID_GROUP_ID, throttleTimeMs: 0, topics: [] }
+      return send(request.groupId, false, requestId => ({ type: 'delete-offsets', requestId, request }))
     },
 
     describeGroups(groupIds, { apiVersion }) {

@@ -13,6 +13,10 @@ import type {
   offsetCommitRequest,
   offsetCommitResponse,
 } from '../../protocol-codecs/messages/offset-commit.ts'
+import type {
+  offsetDeleteRequest,
+  offsetDeleteResponse,
+} from '../../protocol-codecs/messages/offset-delete.ts'
 import type { offsetFetchResponse } from '../../protocol-codecs/messages/offset-fetch.ts'
 import type { syncGroupRequest, syncGroupResponse } from '../../protocol-codecs/messages/sync-group.ts'
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
@@ -56,6 +60,8 @@ export interface OffsetFetchGroup {
   readonly requireStable: boolean
 }
 export type OffsetFetchGroupResponse = NonNullable<InferInput<typeof offsetFetchResponse>['groups']>[number]
+export type OffsetDeleteRequest = Infer<typeof offsetDeleteRequest>
+export type OffsetDeleteResponse = InferInput<typeof offsetDeleteResponse>
 export type DescribedGroup = InferInput<typeof describeGroupsResponse>['groups'][number]
 export type ListGroupsRequest = Infer<typeof listGroupsRequest>
 export type ListedGroup = InferInput<typeof listGroupsResponse>['groups'][number]
@@ -91,6 +97,7 @@ export type GroupEvent =
     })
   | (Requested & { readonly type: 'list'; readonly request: ListGroupsRequest })
   | (Requested & { readonly type: 'delete'; readonly groupIds: readonly string[] })
+  | (Requested & { readonly type: 'delete-offsets'; readonly request: OffsetDeleteRequest })
   /** The client that waits for this request's answer is gone. */
   | (Requested & { readonly type: 'disconnect'; readonly groupId: string })
   | { readonly type: 'timer' }
@@ -108,6 +115,7 @@ export type GroupResponse =
   | LeaveGroupResponse
   | OffsetCommitResponse
   | OffsetFetchGroupResponse
+  | OffsetDeleteResponse
   | DescribedGroup[]
   | ListedGroup[]
   | DeletedGroup[]
@@ -117,7 +125,9 @@ export interface ShardContext {
   readonly settings: GroupSettings
   readonly groups: Map<string, ClassicGroup>
   readonly deadlines: Deadlines
+  /** The event's time: monotonic for deadlines, and the wall clock's for what is stored. */
   nowMs: number
+  timestampMs: number
   records: GroupRecord[]
   replies: [RequestId, GroupResponse][]
 }

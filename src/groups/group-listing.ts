@@ -8,7 +8,7 @@ import {
   reply,
   type ShardContext,
 } from './group-events.ts'
-import { removeGroup } from './offsets.ts'
+import { removeGroup } from './offset-removal.ts'
 
 type Of<T extends GroupEvent['type']> = Extract<GroupEvent, { type: T }>
 

@@ -3,13 +3,13 @@
  * group comes back Stable with the members that its last record names, or Empty; sessions begin when
  * the whole log has been read. Offsets of a transaction stay aside until its marker.
  */
-import { zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { ReplayedMarker, ReplayedRecord } from '../coordination/state-machine.ts'
 import { type ClassicGroup, offsetsOfTopic } from './classic-group.ts'
 import type { GroupEvent, ShardContext } from './group-events.ts'
 import { decodeGroupRecord, type GroupMetadata, type GroupRecord } from './group-records.ts'
-import { deleteOffset, removeOffsetsWhere } from './offsets.ts'
+import { deleteOffset, forgetLostTopics } from './offset-removal.ts'
 import { createGroup, forgetIfUnused, prepareRebalance, refreshSession, sessionOf } from './rebalance.ts'
+import { subscribedTopics } from './subscribed-topics.ts'
 
 export function replayRecord(context: ShardContext, { key, producerId, value }: ReplayedRecord): void {
   if (key === null) return
@@ -52,6 +52,7 @@ function replayGroup(context: ShardContext, groupId: string, value: GroupMetadat
   group.protocolType = value.protocolType === '' ? null : value.protocolType
   group.protocolName = value.protocol
   group.leaderId = value.leader
+  group.subscribedTopics = subscribedTopics(group)
   const timestampMs = value.currentStateTimestamp === -1n ? undefined : Number(value.currentStateTimestamp)
   group.restore(group.members.size === 0 ? 'Empty' : 'Stable', timestampMs)
 }
@@ -99,10 +100,6 @@ export function loaded(context: ShardContext, { topicId }: Extract<GroupEvent, {
   for (const group of [...context.groups.values()]) {
     for (const member of group.members.values()) refreshSession(context, member)
     if (group.members.size > context.settings.maxGroupSize) prepareRebalance(context, group)
-    removeOffsetsWhere(context, group, (topic, offset) => {
-      const id = topicId(topic)
-      return id === undefined || (offset.topicId !== zeroUuid && offset.topicId !== id)
-    })
-    forgetIfUnused(context, group)
+    forgetLostTopics(context, group, topicId)
   }
 }

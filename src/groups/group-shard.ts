@@ -4,7 +4,13 @@
  * one calls, one for each of Kafka's requests or two.
  */
 import { Deadline, Deadlines } from '../coordination/deadlines.ts'
-import type { Effects, ReplayedMarker, ReplayedRecord, StateMachine } from '../coordination/state-machine.ts'
+import type {
+  Effects,
+  Instant,
+  ReplayedMarker,
+  ReplayedRecord,
+  StateMachine,
+} from '../coordination/state-machine.ts'
 import type { GroupState } from './classic-group.ts'
 import type { GroupEvent, GroupResponse, GroupSettings, ShardContext } from './group-events.ts'
 import { deleteGroups, describeGroups, listGroups } from './group-listing.ts'
@@ -12,7 +18,8 @@ import type { GroupRecord } from './group-records.ts'
 import { loaded, replayMarker, replayRecord } from './group-replay.ts'
 import { joinGroup } from './join-group.ts'
 import { disconnected, heartbeat, leaveGroup } from './membership.ts'
-import { commitOffsets, expireOffsets, fetchOffsets, topicsDeleted } from './offsets.ts'
+import { deleteOffsets, expireOffsets, topicsDeleted } from './offset-removal.ts'
+import { commitOffsets, fetchOffsets } from './offsets.ts'
 import { syncGroup } from './sync-group.ts'
 
 export class GroupShard implements StateMachine<GroupEvent, GroupRecord, GroupResponse> {
@@ -25,6 +32,7 @@ export class GroupShard implements StateMachine<GroupEvent, GroupRecord, GroupRe
       groups: new Map(),
       deadlines: new Deadlines(),
       nowMs: 0,
+      timestampMs: 0,
       records: [],
       replies: [],
     }
@@ -39,9 +47,10 @@ export class GroupShard implements StateMachine<GroupEvent, GroupRecord, GroupRe
     return this.#context.groups
   }
 
-  apply(event: GroupEvent, nowMs: number): Effects<GroupRecord, GroupResponse> {
+  apply(event: GroupEvent, { nowMs, timestampMs }: Instant): Effects<GroupRecord, GroupResponse> {
     const context = this.#context
     context.nowMs = nowMs
+    context.timestampMs = timestampMs
     context.records = []
     context.replies = []
     this.#handle(event)
@@ -78,6 +87,7 @@ export class GroupShard implements StateMachine<GroupEvent, GroupRecord, GroupRe
     else if (event.type === 'describe') describeGroups(context, event)
     else if (event.type === 'list') listGroups(context, event)
     else if (event.type === 'delete') deleteGroups(context, event)
+    else if (event.type === 'delete-offsets') deleteOffsets(context, event)
     else if (event.type === 'disconnect') disconnected(context, event)
     else if (event.type === 'topics-deleted') topicsDeleted(context, event)
     else if (event.type === 'timer') context.deadlines.expireDue(context.nowMs)

@@ -37,7 +37,7 @@ t.test('a commit is a record with everything that the client said', async t => {
         offset: 42n,
         leaderEpoch: 5,
         metadata: 'note',
-        commitTimestampMs: tester.nowMs,
+        commitTimestampMs: tester.timestampMs,
         expireTimestampMs: -1,
         topicId: topicA.id,
       },
@@ -203,7 +203,7 @@ t.test('a living group keeps the offsets of topics that it is subscribed to', as
 t.test('an old client may set its own retention', async t => {
   const tester = new ShardTester()
   tester.commit(1n, { version: 2, retentionTimeMs: 1_000n })
-  t.match(tester.records, [{ value: { expireTimestampMs: tester.nowMs + 1_000 } }])
+  t.match(tester.records, [{ value: { expireTimestampMs: tester.timestampMs + 1_000 } }])
   t.equal(tester.log[0]!.value!.readInt16BE(0), 1, 'in the version of the record that can say so')
   tester.advance(600_000)
   t.equal(tester.committed(), -1n)

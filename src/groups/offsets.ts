@@ -1,7 +1,4 @@
-/**
- * Committed offsets: OffsetCommit, OffsetFetch, their end by age (KIP-211) or with their topic, and
- * those that wait for a transaction to end.
- */
+/** Committed offsets: OffsetCommit and OffsetFetch. How they end is in `offset-removal.ts`. */
 import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts'
 import { zeroUuid } from '../../protocol-codecs/schema.ts'
 import { type ClassicGroup, offsetsOfTopic } from './classic-group.ts'
@@ -13,8 +10,7 @@ import {
   type ShardContext,
 } from './group-events.ts'
 import type { CommittedOffset } from './group-records.ts'
-import { createGroup, forgetIfUnused, refreshSession } from './rebalance.ts'
-import { subscribedTopics } from './subscribed-topics.ts'
+import { createGroup, refreshSession } from './rebalance.ts'
 
 type Of<T extends GroupEvent['type']> = Extract<GroupEvent, { type: T }>
 
@@ -63,7 +59,7 @@ function commitOffset(
   topic: CommitTopic,
   partition: CommitTopic['partitions'][number],
 ): ErrorName {
-  const { nowMs, records, settings } = context
+  const { records, settings, timestampMs } = context
   const metadata = partition.committedMetadata ?? ''
   const isTooLarge =
     metadata.length > settings.maxOffsetMetadataSize || Buffer.byteLength(metadata) > longestStringSize
@@ -73,11 +69,11 @@ function commitOffset(
   const value: CommittedOffset = {
     offset: partition.committedOffset,
     metadata,
-    commitTimestampMs: nowMs,
+    commitTimestampMs: timestampMs,
     // The version of the record that has an expiry has neither epoch nor topic id.
     leaderEpoch: expires ? -1 : partition.committedLeaderEpoch,
     topicId: expires ? zeroUuid : topic.topicId,
-    expireTimestampMs: expires ? expiryAfter(nowMs, retentionTimeMs) : -1,
+    expireTimestampMs: expires ? expiryAfter(timestampMs, retentionTimeMs) : -1,
   }
   const group = context.groups.get(groupId) ?? createGroup(context, groupId)
   offsetsOfTopic(group.offsets, topic.name).set(partition.partitionIndex, value)
@@ -86,8 +82,8 @@ function commitOffset(
 }
 
 /** Whatever number the client sent, within what a record can say. */
-function expiryAfter(nowMs: number, retentionTimeMs: bigint): number {
-  return Math.min(Math.max(0, nowMs + Number(retentionTimeMs)), Number.MAX_SAFE_INTEGER)
+function expiryAfter(timestampMs: number, retentionTimeMs: bigint): number {
+  return Math.min(Math.max(0, timestampMs + Number(retentionTimeMs)), Number.MAX_SAFE_INTEGER)
 }
 
 const noOffset = { committedOffset: -1n, committedLeaderEpoch: -1, metadata: '', errorCode: errorCodes.NONE }
@@ -129,95 +125,8 @@ function allTopics(group: ClassicGroup | undefined) {
   }))
 }
 
-function hasPendingOffset(group: ClassicGroup, topic: string, partition: number): boolean {
+/** Whether an open transaction has an offset in store for the partition. */
+export function hasPendingOffset(group: ClassicGroup, topic: string, partition: number): boolean {
   for (const offsets of group.pendingOffsets.values()) if (offsets.get(topic)?.has(partition)) return true
   return false
-}
-
-/** Takes an offset away, here and in the log. */
-export function removeOffset(
-  context: ShardContext,
-  group: ClassicGroup,
-  topic: string,
-  partition: number,
-): void {
-  deleteOffset(group, topic, partition)
-  context.records.push({ type: 'offset', groupId: group.groupId, topic, partition, value: null })
-}
-
-export function deleteOffset(group: ClassicGroup, topic: string, partition: number): void {
-  const partitions = group.offsets.get(topic)
-  partitions?.delete(partition)
-  if (partitions?.size === 0) group.offsets.delete(topic)
-  // A tombstone also ends what a transaction had in store for the partition.
-  for (const [producerId, offsets] of group.pendingOffsets) {
-    const pending = offsets.get(topic)
-    pending?.delete(partition)
-    if (pending?.size === 0) offsets.delete(topic)
-    if (offsets.size === 0) group.pendingOffsets.delete(producerId)
-  }
-}
-
-/** Takes every offset for which `isGone` holds away. */
-export function removeOffsetsWhere(
-  context: ShardContext,
-  group: ClassicGroup,
-  isGone: (topic: string, offset: CommittedOffset, partition: number) => boolean,
-): void {
-  for (const [topic, partitions] of [...group.offsets]) {
-    for (const [partition, offset] of [...partitions]) {
-      if (isGone(topic, offset, partition)) removeOffset(context, group, topic, partition)
-    }
-  }
-}
-
-/** Deletes a group that has nobody and nothing left. */
-export function removeGroup(context: ShardContext, group: ClassicGroup): void {
-  removeOffsetsWhere(context, group, () => true)
-  if (group.isPersisted) context.records.push({ type: 'group', groupId: group.groupId, value: null })
-  context.deadlines.cancel(group.joinDeadline)
-  context.deadlines.cancel(group.syncDeadline)
-  for (const patience of group.pendingMembers.values()) context.deadlines.cancel(patience)
-  context.groups.delete(group.groupId)
-}
-
-/**
- * Removes what nobody has used for the retention time: offsets of an empty group from the moment that
- * it became empty, of a group that assigns itself from each commit, of a living group from each commit
- * to a topic that it is no longer subscribed to; then empty groups without offsets.
- */
-export function expireOffsets(context: ShardContext): void {
-  const { nowMs, settings } = context
-  for (const group of [...context.groups.values()]) {
-    const subscribed = subscribedTopics(group)
-    const isSimple = group.protocolType === null
-    const isLiving = group.state === 'Stable' && subscribed !== undefined
-    if (isSimple || group.state === 'Empty' || isLiving) {
-      const emptySinceMs = !isSimple && group.state === 'Empty' ? group.stateTimestampMs : undefined
-      removeOffsetsWhere(context, group, (topic, offset, partition) => {
-        if (subscribed?.has(topic) || hasPendingOffset(group, topic, partition)) return false
-        if (offset.expireTimestampMs !== -1) return nowMs >= offset.expireTimestampMs
-        return nowMs - (emptySinceMs ?? offset.commitTimestampMs) >= settings.offsetsRetentionMs
-      })
-    }
-    const isOver =
-      group.state === 'Empty' &&
-      group.offsets.size === 0 &&
-      group.pendingOffsets.size === 0 &&
-      group.pendingMembers.size === 0
-    if (isOver) removeGroup(context, group)
-  }
-}
-
-/** Offsets end with their topic; one that was committed to an earlier topic of the same name is none of its own. */
-export function topicsDeleted(context: ShardContext, { topics }: Of<'topics-deleted'>): void {
-  for (const group of [...context.groups.values()]) {
-    for (const { id, name } of topics) {
-      for (const [partition, offset] of [...(group.offsets.get(name) ?? [])]) {
-        if (offset.topicId === id || offset.topicId === zeroUuid)
-          removeOffset(context, group, name, partition)
-      }
-    }
-    forgetIfUnused(context, group)
-  }
 }

@@ -8,6 +8,7 @@ import { Deadline } from '../coordination/deadlines.ts'
 import { ClassicGroup, type Member, noAssignment } from './classic-group.ts'
 import { type JoinGroupResponse, joinError, reply, type ShardContext, syncError } from './group-events.ts'
 import type { GroupRecord } from './group-records.ts'
+import { subscribedTopics } from './subscribed-topics.ts'
 
 export function createGroup(context: ShardContext, groupId: string): ClassicGroup {
   const group: ClassicGroup = new ClassicGroup(
@@ -129,7 +130,7 @@ export function prepareRebalance(
   group: ClassicGroup,
   reason: ErrorName = 'REBALANCE_IN_PROGRESS',
 ): void {
-  const { deadlines, settings, nowMs } = context
+  const { deadlines, settings, nowMs, timestampMs } = context
   if (group.state === 'CompletingRebalance') {
     for (const member of group.members.values()) member.assignment = noAssignment
     answerSyncs(context, group, reason)
@@ -137,7 +138,7 @@ export function prepareRebalance(
   group.pendingSync.clear()
   deadlines.cancel(group.syncDeadline)
   const isFirst = group.state === 'Empty'
-  group.transitionTo('PreparingRebalance', nowMs)
+  group.transitionTo('PreparingRebalance', timestampMs)
   if (isFirst) {
     const delayMs = settings.initialRebalanceDelayMs
     group.newMemberAdded = false
@@ -176,7 +177,7 @@ function joinTimeIsUp(context: ShardContext, group: ClassicGroup): void {
 
 /** Ends the join phase: who has not rejoined is out (static members stay), the rest is a new generation. */
 function completeJoin(context: ShardContext, group: ClassicGroup): void {
-  const { deadlines, nowMs } = context
+  const { deadlines, nowMs, timestampMs } = context
   deadlines.cancel(group.joinDeadline)
   for (const member of [...group.members.values()]) {
     if (member.joinRequest === undefined && member.instanceId === null) dropMember(context, group, member)
@@ -190,12 +191,14 @@ function completeJoin(context: ShardContext, group: ClassicGroup): void {
   group.pendingSync.clear()
   if (group.members.size === 0) {
     group.protocolName = null
-    group.transitionTo('Empty', nowMs)
+    group.subscribedTopics = subscribedTopics(group)
+    group.transitionTo('Empty', timestampMs)
     context.records.push(groupRecord(group))
     return
   }
   group.protocolName = group.selectProtocol()
-  group.transitionTo('CompletingRebalance', nowMs)
+  group.subscribedTopics = subscribedTopics(group)
+  group.transitionTo('CompletingRebalance', timestampMs)
   for (const member of group.members.values()) {
     answerJoin(context, group, member, joinedAnswer(group, member))
     refreshSession(context, member)

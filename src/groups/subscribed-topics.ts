@@ -1,7 +1,8 @@
 /**
  * The topics that a group's consumers subscribe to, as far as the broker can tell: the members of a
  * group of type "consumer" say so in the metadata of the chosen protocol. Every version of that
- * metadata begins like version 0.
+ * metadata begins like version 0. What a generation subscribes to is settled when it begins, and holds
+ * while the next one is being prepared.
  */
 import { decodeMessage } from '../../protocol-codecs/compile-codec.ts'
 import { consumerProtocolSubscription } from '../../protocol-codecs/messages/consumer-protocol.ts'
@@ -25,4 +26,9 @@ export function subscribedTopics(group: ClassicGroup): ReadonlySet<string> | und
     }
   }
   return topics
+}
+
+/** Whether offsets of the topic are in use; where that cannot be known, a group of consumers is taken to use all. */
+export function isSubscribedTo(group: ClassicGroup, topic: string): boolean {
+  return group.subscribedTopics?.has(topic) ?? group.protocolType === 'consumer'
 }

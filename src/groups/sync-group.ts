@@ -42,7 +42,7 @@ export function syncGroup(context: ShardContext, { request, requestId }: SyncEve
     prepareRebalance(context, group, 'UNKNOWN_SERVER_ERROR')
     return
   }
-  group.transitionTo('Stable', context.nowMs)
+  group.transitionTo('Stable', context.timestampMs)
   context.records.push(groupRecord(group))
   answerSyncs(context, group, 'NONE')
 }

@@ -1,6 +1,11 @@
 /**
  * Time and timers as everything else in the broker sees them, so that a test or a simulation can put
- * its own in place. Milliseconds throughout; `now` is wall-clock time, as Kafka's timestamps are.
+ * its own in place. Milliseconds throughout.
+ *
+ * There are two times. `now` is the wall clock, as Kafka's timestamps are: it means the same after a restart
+ * and on another machine, and it jumps when somebody sets it. `monotonic` only ever goes forward, at the pace of
+ * real time, and means nothing outside of this process: whatever waits for something measures with it, or a
+ * clock that is set right would end every session at once.
  */
 export interface Timer {
   cancel(): void
@@ -8,7 +13,8 @@ export interface Timer {
 
 export interface Clock {
   now(): number
-  /** Calls once after at least `delayMs`; does not keep the process alive. */
+  monotonic(): number
+  /** Calls once after at least `delayMs` of monotonic time; does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer
 }
 
@@ -17,6 +23,7 @@ const maxTimerDelayMs = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: Date.now,
+  monotonic: () => performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), maxTimerDelayMs))
     timer.unref()

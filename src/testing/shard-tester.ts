@@ -46,7 +46,9 @@ export interface JoinOptions extends Partial<JoinGroupRequest> {
 export class ShardTester {
   readonly settings: GroupSettings
   shard: GroupShard
-  nowMs = 1_700_000_000_000
+  /** The monotonic time, and the wall clock's as far ahead of it as a test wants. */
+  nowMs = 0
+  wallClockOffsetMs = 1_700_000_000_000
   /** Everything that was emitted, in order, and its bytes. */
   readonly records: GroupRecord[] = []
   readonly log: EncodedRecord[] = []
@@ -61,8 +63,13 @@ export class ShardTester {
     this.#apply({ type: 'loaded', topicId: name => topicIds.get(name) })
   }
 
+  get timestampMs(): number {
+    return this.nowMs + this.wallClockOffsetMs
+  }
+
   #apply(event: GroupEvent): GroupRecord[] {
-    const { records, replies, wakeAtMs } = this.shard.apply(event, this.nowMs)
+    const { nowMs, timestampMs } = this
+    const { records, replies, wakeAtMs } = this.shard.apply(event, { nowMs, timestampMs })
     this.#wakeAtMs = wakeAtMs
     this.records.push(...records)
     this.log.push(...encodeGroupRecords(records))
@@ -97,7 +104,9 @@ export class ShardTester {
   /** A second shard, brought up from the bytes of the first. */
   replayed(): GroupShard {
     const shard = new GroupShard(this.settings)
-    for (const { key, value } of this.log) shard.replay({ key, value, timestamp: this.nowMs, producerId: -1 })
+    for (const { key, value } of this.log) {
+      shard.replay({ key, value, timestamp: this.timestampMs, producerId: -1 })
+    }
     return shard
   }
 
