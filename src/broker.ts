@@ -17,6 +17,7 @@ import { RequestMemory } from './network/request-memory.ts'
 import { bufferPool } from './platform/buffer-pool.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { type Disk, systemDisk } from './platform/disk.ts'
+import { diskSpaceOf } from './platform/disk-space.ts'
 import { type Logger, silentLogger } from './platform/logger.ts'
 import { Dispatcher } from './requests/dispatch.ts'
 import { features } from './requests/features.ts'
@@ -108,6 +109,7 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
     logger,
     catalog,
     logs,
+    logDirectory: { path: dataDirectory, space: () => diskSpaceOf(dataDirectory) },
     cluster,
     topics,
     groups,

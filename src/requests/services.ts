@@ -2,6 +2,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { DiskSpace } from '../platform/disk-space.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
@@ -17,6 +18,8 @@ export interface Services {
   readonly logger: Logger
   readonly catalog: TopicCatalog
   readonly logs: PartitionLogs
+  /** Where the logs lie, and how much room there is. */
+  readonly logDirectory: { readonly path: string; space(): Promise<DiskSpace> }
   readonly cluster: Cluster
   readonly topics: TopicAdministration
   readonly groups: GroupCoordinator

@@ -132,6 +132,12 @@ export const networkSettings = {
     documentation:
       'How many incremental fetch sessions the broker keeps; without one a client fetches in full each time.',
   }),
+  'max.request.partition.size.limit': int(2000, {
+    atLeast: 1,
+    importance: 'medium',
+    documentation:
+      'The most partitions in one DescribeTopicPartitions response, whatever the client asked for.',
+  }),
   'metrics.port': int(9404, {
     atLeast: -1,
     atMost: 65535,

@@ -71,7 +71,6 @@ const byName: Readonly<Record<string, WithoutEffect>> = {
   'offsets.commit.required.acks': unneeded,
   'group.coordinator.rebalance.protocols': newGroups,
   'max.connection.creation.rate': quotas,
-  'max.request.partition.size.limit': unneeded,
   'principal.builder.class': security,
   'connections.max.reauth.ms': security,
   'connection.failed.authentication.delay.ms': security,

@@ -15,6 +15,7 @@ import { singleNode } from '../cluster/single-node.ts'
 import { bufferPool } from '../platform/buffer-pool.ts'
 import { systemClock } from '../platform/clock.ts'
 import { systemDisk } from '../platform/disk.ts'
+import { diskSpaceOf } from '../platform/disk-space.ts'
 import { type Logger, silentLogger } from '../platform/logger.ts'
 import { FetchSessions } from '../requests/fetch-sessions.ts'
 import type { Handler, RequestContext } from '../requests/handler.ts'
@@ -86,6 +87,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     logger,
     catalog,
     logs,
+    logDirectory: { path: directory, space: () => diskSpaceOf(directory) },
     cluster,
     topics: topicAdministration({ catalog, cluster, settings, logger }),
     groups: undefined as never,
