@@ -178,6 +178,8 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
     if (options.metrics !== undefined && settings['metrics.port'] >= 0) {
       metrics = await serveMetrics(options.metrics)
     }
+    // Clients are served meanwhile.
+    void groups.loadAll()
   } catch (error) {
     await closeAll()
     throw error

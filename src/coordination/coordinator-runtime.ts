@@ -1,5 +1,6 @@
 /**
- * The shards of one coordinator topic, each started when it is first needed. Whoever coordinates
+ * The shards of one coordinator topic, each started when it is first needed, or when `loadAll` comes to it:
+ * what only time brings about must happen in those that nobody asks for, too. Whoever coordinates
  * (groups, later transactions) brings the state machine; this brings the log, the clock and the names
  * of requests.
  */
@@ -76,6 +77,29 @@ export class CoordinatorRuntime<Event, LogRecord, Response> {
   /** Tells every running shard. One that is not running learns what it must from `loadedEvent`. */
   notifyAll(event: Event): void {
     for (const shard of this.#shards.values()) shard.notify(event)
+  }
+
+  /**
+   * Starts every shard that holds anything, one after the other. One without records has no state, and whatever
+   * is written to it will start it. Resolves when all have been read, or have failed to be for the first time.
+   */
+  async loadAll(): Promise<void> {
+    for (let index = 0; index < this.shardCount && !this.#isStopped; index++) {
+      if (this.#shards.has(index) || !this.#isEmpty(index)) await this.#shard(index).firstLoad
+    }
+  }
+
+  #isEmpty(index: number): boolean {
+    const { catalog, logs, topic } = this.#parts
+    const partition = catalog.current().topics.get(topic)?.partitions[index]
+    try {
+      if (partition === undefined) return true
+      const { logEndOffset, logStartOffset } = logs.offsets(partition)
+      return logStartOffset === logEndOffset
+    } catch {
+      // The shard says what is wrong with its log when it is started.
+      return false
+    }
   }
 
   /** The states of the shards that are loaded. */

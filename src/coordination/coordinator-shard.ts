@@ -63,6 +63,8 @@ const settleRetryCount = 100
 
 export class CoordinatorShard<Event, LogRecord, Response> {
   readonly #parts: ShardParts<Event, LogRecord, Response>
+  /** Resolves when the first load has ended, whichever way. */
+  readonly firstLoad: Promise<void>
   #phase: 'loading' | 'ready' | 'settling' | 'stopped' = 'loading'
   #state: StateMachine<Event, LogRecord, Response>
   #partition: PartitionRef | undefined
@@ -74,6 +76,7 @@ export class CoordinatorShard<Event, LogRecord, Response> {
   #flushes: Flush<Response>[] = []
   #isFlushPlanned = false
   #appendsUnderWay = 0
+  #replay: Promise<unknown> | undefined
   #timer: Timer | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
   #failedAtMs = Number.NEGATIVE_INFINITY
@@ -83,7 +86,7 @@ export class CoordinatorShard<Event, LogRecord, Response> {
   constructor(parts: ShardParts<Event, LogRecord, Response>) {
     this.#parts = parts
     this.#state = parts.createState()
-    void this.#load()
+    this.firstLoad = this.#load()
   }
 
   /** The state, once loaded. */
@@ -123,7 +126,7 @@ export class CoordinatorShard<Event, LogRecord, Response> {
     this.#refuse(requestId, 'COORDINATOR_NOT_AVAILABLE')
   }
 
-  /** Appends what has gathered, awaits it, refuses what waits beyond that, and does nothing more. */
+  /** Appends what has gathered, awaits it, refuses what waits beyond that, and does nothing more: neither writes nor reads. */
   async stop(): Promise<void> {
     if (this.#phase === 'stopped') return
     if (this.#phase === 'ready') this.#flush()
@@ -132,6 +135,7 @@ export class CoordinatorShard<Event, LogRecord, Response> {
     this.#queue = []
     this.#refuseWaiting('COORDINATOR_NOT_AVAILABLE')
     if (this.#appendsUnderWay > 0) await new Promise<void>(resolve => this.#onIdle.push(resolve))
+    await this.#replay?.catch(() => undefined)
   }
 
   /** Gives the answer if it may leave at once; else it waits for what is on its way to the disk. */
@@ -307,14 +311,15 @@ export class CoordinatorShard<Event, LogRecord, Response> {
   }
 
   async #replayLog(isCancelled: () => boolean): Promise<void> {
-    const { afterSockets, claim, loadBufferBytes: bufferBytes, logs } = this.#parts
+    const { afterSockets, claim, clock, loadBufferBytes: bufferBytes, logs } = this.#parts
     if (isCancelled()) return
     const { ownerEpoch, partition } = await claim()
     this.#partition = partition
     this.#ownerEpoch = ownerEpoch
     const nextTurn = () => new Promise<void>(resolve => afterSockets(resolve))
-    await loadShard(logs, partition, this.#state, {
+    this.#replay = loadShard(logs, partition, this.#state, {
       bufferBytes,
+      clock,
       nextTurn,
       isCancelled,
       onUnreadable: (offset, error) =>
@@ -323,6 +328,7 @@ export class CoordinatorShard<Event, LogRecord, Response> {
           error,
         ),
     })
+    await this.#replay
   }
 
   #wakeAt(atMs: number): void {

@@ -78,6 +78,8 @@ export interface GroupCoordinator {
   describeGroups(groupIds: readonly string[], client: GroupClient): Promise<DescribedGroup[]>
   listGroups(request: ListGroupsRequest): Promise<ListedGroup[]>
   deleteGroups(groupIds: readonly string[]): Promise<DeletedGroup[]>
+  /** Reads every group that there is in the background, so that all are seen and expire, asked for or not. */
+  loadAll(): Promise<void>
   /** Of the shards that are loaded. */
   snapshot(): GroupCounts
   /** Every group of the shards that are loaded, with its members and committed offsets; made as it is asked for. */
@@ -296,6 +298,8 @@ export function createGroupCoordinator(parts: GroupCoordinatorParts): GroupCoord
         (groupId, error) => ({ groupId, errorCode: errorCodes[error] }),
       )
     },
+
+    loadAll: () => runtime.loadAll(),
 
     snapshot() {
       const groups = { Empty: 0, PreparingRebalance: 0, CompletingRebalance: 0, Stable: 0 }
