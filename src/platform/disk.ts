@@ -143,3 +143,14 @@ export function systemDisk(): Disk {
     removeDirectory: path => fs.rmSync(path, { recursive: true, force: true }),
   }
 }
+
+/** A disk that syncs nothing: for files that nobody wants back after a power loss. */
+export function unsyncedDisk(disk: Disk): Disk {
+  return {
+    ...disk,
+    sync: async () => {},
+    syncNow: () => {},
+    syncDirectory: async () => {},
+    replaceFile: (path, content) => disk.replaceFile(path, content, false),
+  }
+}

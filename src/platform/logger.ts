@@ -31,3 +31,31 @@ export const silentLogger: Logger = {
   fatal: nothing,
   child: () => silentLogger,
 }
+
+/** What of `console` is needed to log to it. */
+export interface ConsoleLike {
+  debug(...parts: readonly unknown[]): void
+  info(...parts: readonly unknown[]): void
+  warn(...parts: readonly unknown[]): void
+  error(...parts: readonly unknown[]): void
+}
+
+/** A logger that prints the message and behind it the details, as a console shows objects. */
+export function consoleLogger(console: ConsoleLike, bindings: object = {}): Logger {
+  const method = (name: keyof ConsoleLike): LogMethod => {
+    return (first: string | object, second?: string) => {
+      const details = typeof first === 'string' ? bindings : { ...bindings, ...first }
+      const message = typeof first === 'string' ? first : second
+      if (Object.keys(details).length === 0) console[name](message)
+      else console[name](message, details)
+    }
+  }
+  return {
+    debug: method('debug'),
+    info: method('info'),
+    warn: method('warn'),
+    error: method('error'),
+    fatal: method('error'),
+    child: more => consoleLogger(console, { ...bindings, ...more }),
+  }
+}

@@ -20,7 +20,7 @@ import { similarText } from './similar-text.ts'
 
 export interface SettingSources {
   /** Values that an embedding program passes, before everything else. */
-  readonly options?: Readonly<Record<string, SettingValue>>
+  readonly options?: Readonly<Record<string, SettingValue | undefined>>
   /** `key=value` each; of two for one key the later counts. */
   readonly overrides?: readonly string[]
   readonly environment?: Readonly<Record<string, string | undefined>>
@@ -55,6 +55,8 @@ export class SettingsError extends Error {
     this.problems = problems
   }
 }
+
+const optionOrigin = 'option'
 
 type Given = Map<string, GivenSetting>
 
@@ -92,8 +94,8 @@ function gather(
     given.set(override.slice(0, equals).trim(), { text: override.slice(equals + 1), origin: '--override' })
   }
   for (const [key, value] of Object.entries(options)) {
-    const text = format(value)
-    if (text !== null) given.set(key, { text, origin: 'option' })
+    const text = format(value ?? null)
+    if (text !== null) given.set(key, { text, origin: optionOrigin })
   }
   return given
 }
@@ -163,7 +165,13 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
     if (withoutEffect === undefined) {
       const similar = similarText(name, Object.keys(brokerSettingTable))
       const hint = similar === undefined ? '' : `; did you mean ${similar}?`
-      remarks.push({ level: 'warn', message: `Unknown setting ${name} (${given.origin}) is ignored${hint}` })
+      // Files may hold what other programs read; in a program's own text it is a slip of the pen.
+      if (given.origin === optionOrigin) problems.push(`${name} is no setting of the broker${hint}.`)
+      else
+        remarks.push({
+          level: 'warn',
+          message: `Unknown setting ${name} (${given.origin}) is ignored${hint}`,
+        })
     } else if (withoutEffect.level === 'refused') {
       if (given.text.trim() === '') continue
       problems.push(`${name} cannot be set (${given.origin}): ${withoutEffect.reason}.`)
