@@ -49,13 +49,15 @@ export type CatalogChange =
       readonly configs: Readonly<Record<string, string>>
     }
   | { readonly type: 'delete-topic'; readonly id: string }
+  /** Gives a topic as many partitions as this; those that it has stay as they are. */
+  | { readonly type: 'create-partitions'; readonly id: string; readonly partitionCount: number }
   | { readonly type: 'alter-configs'; readonly alterations: readonly ConfigAlteration[] }
 
 export interface TopicCatalog {
   current(): CatalogSnapshot
   /**
    * Makes one change, whole or not at all. Throws ProtocolError (TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC_ID,
-   * UNKNOWN_TOPIC_OR_PARTITION) when it no longer fits, KAFKA_STORAGE_ERROR when it could not be made durable.
+   * UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS) when it no longer fits, KAFKA_STORAGE_ERROR when it could not be made durable.
    */
   change(change: CatalogChange): Promise<CatalogSnapshot>
   /** Calls after changes, once for those that became durable together. */

@@ -36,6 +36,8 @@ export function recordsOfChange(
       return createTopic(change, state, identity)
     case 'delete-topic':
       return deleteTopic(change, state)
+    case 'create-partitions':
+      return createPartitions(change, state, identity)
     case 'alter-configs':
       return alterConfigs(change, state)
   }
@@ -82,6 +84,20 @@ function configOf({ type, name: resourceName }: ConfigResource, name: string, va
 function deleteTopic({ id }: ChangeOf<'delete-topic'>, state: CatalogState): Buffer[] {
   if (!state.topicsById.has(id)) throw new ProtocolError('UNKNOWN_TOPIC_ID')
   return [encodeMetadata(removeTopicRecord, 0, { topicId: id })]
+}
+
+function createPartitions(
+  { id, partitionCount }: ChangeOf<'create-partitions'>,
+  state: CatalogState,
+  identity: CatalogIdentity,
+): Buffer[] {
+  const topic = state.topicsById.get(id)
+  if (topic === undefined) throw new ProtocolError('UNKNOWN_TOPIC_ID')
+  const first = topic.leaderEpochs.length
+  if (partitionCount <= first) {
+    throw new ProtocolError('INVALID_PARTITIONS', `Topic already has ${first} partition(s).`)
+  }
+  return Array.from({ length: partitionCount - first }, (_, n) => partitionOf(id, first + n, identity))
 }
 
 function alterConfigs({ alterations }: ChangeOf<'alter-configs'>, state: CatalogState): Buffer[] {

@@ -36,6 +36,11 @@ const producerIdBlockSize = 1000
 const metadataLeaderEpoch = 1
 
 export class LocalCatalog implements TopicCatalog {
+  /**
+   * Set by the owner: makes what a durable change needs before anybody sees it, such as the logs of new
+   * partitions; takes the time that it needs, and cannot fail.
+   */
+  prepare: (event: CatalogEvent) => Promise<void> = () => Promise.resolve()
   private readonly log: PartitionLog
   private readonly identity: CatalogIdentity
   private readonly clock: Clock
@@ -43,7 +48,7 @@ export class LocalCatalog implements TopicCatalog {
   private readonly listeners: ((event: CatalogEvent) => void)[] = []
   private snapshot = emptySnapshot
   private queue: QueuedChange[] = []
-  private isCommitting = false
+  private committing: Promise<void> | undefined
 
   constructor(log: PartitionLog, identity: CatalogIdentity, clock: Clock, resolver: TopicConfigResolver) {
     this.log = log
@@ -103,10 +108,8 @@ export class LocalCatalog implements TopicCatalog {
   private enqueue(records: () => Buffer[], needsDisk: boolean): Promise<CatalogSnapshot> {
     return new Promise((made, failed) => {
       this.queue.push({ records, needsDisk, made, failed })
-      if (this.isCommitting) return
-      this.isCommitting = true
       // The request that is being handled may ask for more.
-      queueMicrotask(() => void this.commitQueue())
+      this.committing ??= Promise.resolve().then(() => this.commitQueue())
     })
   }
 
@@ -116,12 +119,32 @@ export class LocalCatalog implements TopicCatalog {
       this.queue = []
       await this.commit(changes)
     }
-    this.isCommitting = false
+    this.committing = undefined
+  }
+
+  /** Resolves when no change is under way. */
+  async idle(): Promise<void> {
+    await this.committing
   }
 
   private async commit(changes: readonly QueuedChange[]): Promise<void> {
-    const appended = changes.filter(change => this.appendChange(change))
-    if (appended.length === 0) return
+    const appended: QueuedChange[] = []
+    const refused: { change: QueuedChange; error: unknown }[] = []
+    for (const change of changes) {
+      try {
+        this.appendChange(change)
+        appended.push(change)
+      } catch (error) {
+        refused.push({ change, error })
+      }
+    }
+    if (appended.length > 0) await this.settle(appended)
+    // Only now: what it was refused for, such as a topic that is there already, is to be seen by everybody.
+    for (const { change, error } of refused) change.failed(error)
+  }
+
+  /** Waits until changes are durable, and shows them. */
+  private async settle(appended: readonly QueuedChange[]): Promise<void> {
     try {
       const endOffset = this.log.logEndOffset
       if (appended.some(({ needsDisk }) => needsDisk)) await this.log.whenOnDisk(endOffset)
@@ -132,24 +155,23 @@ export class LocalCatalog implements TopicCatalog {
     }
     const event = this.state.publish(this.snapshot)
     if (event !== undefined) {
+      await this.prepare(event)
       this.snapshot = event.snapshot
       for (const listener of this.listeners) listener(event)
     }
     for (const change of appended) change.made(this.snapshot)
   }
 
-  /** Whether the change is in the log and the state now; one that is not has failed. */
-  private appendChange(change: QueuedChange): boolean {
+  /** Puts a change into the log and the state. */
+  private appendChange(change: QueuedChange): void {
     try {
       if (this.log.isOffline) throw new Error('the metadata log is offline')
       const values = change.records()
       if (values.length > 0) this.append(values)
       for (const value of values) this.replay(value)
-      return true
     } catch (error) {
       if (!this.log.isOffline && isDiskFailure(error)) this.log.goOffline(error as Error)
-      change.failed(error instanceof ProtocolError ? error : notStored(error))
-      return false
+      throw error instanceof ProtocolError ? error : notStored(error)
     }
   }
 

@@ -93,6 +93,10 @@ export class LocalLogs implements PartitionLogs {
     return logs
   }
 
+  has(partition: PartitionRef): boolean {
+    return this.find(partition) !== undefined
+  }
+
   /** Hands a topic's configuration, which has changed, to its logs. */
   configureTopic(topic: CatalogTopic): void {
     for (const log of this.logs.get(topic.id) ?? []) log.configure(topic.config)

@@ -9,6 +9,7 @@
  * everything is synced, closed, checkpointed, and the mark is put back last.
  */
 import { dirname, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
@@ -60,6 +61,8 @@ export interface LocalStorage {
 
 /** Syncs of index files that are under way at the same time while closing. */
 const concurrentSyncs = 8
+/** Logs that are made in one turn of the event loop. */
+const logsPerTurn = 16
 const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: clusterMetadataTopic, index: 0 }
 
 export async function openLocalStorage(options: LocalStorageOptions): Promise<LocalStorage> {
@@ -146,22 +149,29 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     if (!wasShutDownCleanly) await syncAll()
     if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
-    catalog.onChange((event: CatalogEvent) => {
-      for (const topic of event.deleted) {
+    /** Makes logs for the partitions of a topic that have none, some per turn: each costs a few file system calls. */
+    const addLogs = async (topic: CatalogTopic): Promise<void> => {
+      const added = topic.partitions.filter(partition => !logs.has(partition))
+      // What the checkpoints say is of an earlier topic of that name.
+      const isForgotten =
+        !checkpoints.mention(added) ||
+        attempt(logger, 'checkpoints could not be written', () => checkpoints.write(all()))
+      for (const [n, partition] of added.entries()) {
+        if (n > 0 && n % logsPerTurn === 0) await nextTurn()
+        if (isForgotten) openPartition(topic, partition)
+        else logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
+      }
+    }
+    catalog.prepare = async ({ created, deleted, changed }: CatalogEvent) => {
+      for (const topic of deleted) {
         for (const log of logs.removeTopic(topic)) deletePartitionDirectory(disk, log, logger)
       }
-      for (const topic of event.created) {
-        // What the checkpoints say is of an earlier topic of that name.
-        const isKnown = checkpoints.mention(topic)
-        const isForgotten =
-          !isKnown || attempt(logger, 'checkpoints could not be written', () => checkpoints.write(all()))
-        for (const partition of topic.partitions) {
-          if (isForgotten) openPartition(topic, partition)
-          else logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
-        }
+      for (const topic of created) await addLogs(topic)
+      for (const topic of changed) {
+        logs.configureTopic(topic)
+        await addLogs(topic)
       }
-      for (const topic of event.changed) logs.configureTopic(topic)
-    })
+    }
 
     let saving: Promise<void> | undefined
     logs.saveLogStartOffsets = () => {
@@ -193,6 +203,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const close = async (): Promise<void> => {
       timer?.cancel()
       try {
+        await catalog.idle()
         await syncAll()
         const logsToClose = all()
         let isWhole = logsToClose.every(log => !log.isOffline)

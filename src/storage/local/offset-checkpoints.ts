@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
-import type { CatalogTopic } from '../topic-catalog.ts'
+import type { PartitionRef } from '../partition-log.ts'
 import { readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
 import { highWatermarkName, logStartOffsetName, recoveryPointName } from './data-directory.ts'
 import { partitionDirectoryName } from './log-files.ts'
@@ -34,8 +34,8 @@ export class OffsetCheckpoints {
     return this.logStartOffsets.get(partition) ?? 0
   }
 
-  mention(topic: CatalogTopic): boolean {
-    return topic.partitions.some(partition => {
+  mention(partitions: readonly PartitionRef[]): boolean {
+    return partitions.some(partition => {
       const name = partitionDirectoryName(partition)
       return this.recoveryPoints.has(name) || this.logStartOffsets.has(name)
     })
