@@ -9,6 +9,7 @@ import type { BrokerSettings } from '../settings/broker-settings.ts'
 import type { TopicCreation } from '../topics/topic-administration.ts'
 import { topicConfigEntries } from '../topics/topic-config-entries.ts'
 import { handler } from './handler.ts'
+import { refuseIfTimedOut } from './request-timeout.ts'
 
 export const createTopics = handler({
   request: createTopicsRequest,
@@ -17,6 +18,7 @@ export const createTopics = handler({
   ordering: 'sequential',
 
   async handle(request, services) {
+    refuseIfTimedOut(request.timeoutMs)
     const topics = request.topics.map(({ name, numPartitions, replicationFactor, assignments, configs }) => ({
       name,
       partitionCount: numPartitions,

@@ -4,6 +4,7 @@ import { deleteTopicsRequest, deleteTopicsResponse } from '../../protocol-codecs
 import { type Infer, zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { TopicToDelete } from '../topics/topic-administration.ts'
 import { handler } from './handler.ts'
+import { refuseIfTimedOut } from './request-timeout.ts'
 
 /** From this version on a client knows the error for "deletion is switched off". */
 const firstVersionWithDeletionDisabled = 3
@@ -15,6 +16,7 @@ export const deleteTopics = handler({
   ordering: 'sequential',
 
   async handle(request, services, context) {
+    refuseIfTimedOut(request.timeoutMs)
     try {
       const results = await services.topics.delete(wantedTopics(request))
       return {

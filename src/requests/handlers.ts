@@ -1,6 +1,7 @@
 /** What the broker serves. ApiVersions is derived from this list; there is no other. */
 import { apiVersions } from './api-versions.ts'
 import { createAcls } from './create-acls.ts'
+import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
 import { deleteAcls } from './delete-acls.ts'
 import { deleteGroups } from './delete-groups.ts'
@@ -50,6 +51,7 @@ export const handlers: readonly Handler[] = [
   createAcls,
   deleteAcls,
   describeLogDirs,
+  createPartitions,
   deleteGroups,
   describeCluster,
   describeTopicPartitions,

@@ -15,6 +15,7 @@ import { validateTopicConfigs } from '../settings/topic-config.ts'
 import { isInternalTopicName } from '../storage/internal-topic-names.ts'
 import type { CatalogTopic, TopicCatalog } from '../storage/topic-catalog.ts'
 import { internalTopicSpecification } from './internal-topics.ts'
+import { growTopics, type TopicGrowth, type TopicToGrow } from './partition-growth.ts'
 import { collisionKey, topicNameProblem } from './topic-names.ts'
 import {
   clusterMetadataProblem,
@@ -58,6 +59,8 @@ export interface TopicDeletion {
 export interface TopicAdministration {
   /** One result per name, in order; a name that comes twice is refused once. */
   create(topics: readonly TopicToCreate[], validateOnly: boolean): Promise<TopicCreation[]>
+  /** One result per name, in order. Throws POLICY_VIOLATION where it is too much. */
+  createPartitions(topics: readonly TopicToGrow[], validateOnly: boolean): Promise<TopicGrowth[]>
   /** One result per topic, in order. Throws TOPIC_DELETION_DISABLED. */
   delete(topics: readonly TopicToDelete[]): Promise<TopicDeletion[]>
   /** The topic of this name, created with the broker's defaults where there is none. */
@@ -178,6 +181,10 @@ class CatalogAdministration implements TopicAdministration {
       )
     }
     return topic
+  }
+
+  createPartitions(topics: readonly TopicToGrow[], validateOnly: boolean): Promise<TopicGrowth[]> {
+    return growTopics(topics, validateOnly, this.parts)
   }
 
   ensureTopic(name: string): Promise<CatalogTopic> {
