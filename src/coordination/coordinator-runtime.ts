@@ -42,17 +42,29 @@ export class CoordinatorRuntime<Event, LogRecord, Response> {
   #nextRequestId: RequestId = 1
   #isStopped = false
   #loadCount = 0
+  #shardCount = 0
   readonly #waitingLoads: (() => void)[] = []
 
   constructor(parts: RuntimeParts<Event, LogRecord, Response>) {
     this.#parts = parts
     parts.catalog.onChange(({ deleted }) => {
-      if (deleted.some(topic => topic.name === parts.topic)) void this.#stopShards()
+      if (!deleted.some(topic => topic.name === parts.topic)) return
+      this.#shardCount = 0
+      void this.#stopShards()
     })
+    this.#shardCount = this.#partitionCount
   }
 
-  /** Number of shards, that is of partitions of the topic; 0 while it does not exist. */
+  /**
+   * Number of shards; 0 while the topic does not exist. Keys are found by it, so as long as the broker runs it
+   * stays what it was, as in Kafka, even if the topic is given more partitions.
+   */
   get shardCount(): number {
+    if (this.#shardCount === 0) this.#shardCount = this.#partitionCount
+    return this.#shardCount
+  }
+
+  get #partitionCount(): number {
     return this.#parts.catalog.current().topics.get(this.#parts.topic)?.partitions.length ?? 0
   }
 
