@@ -5,7 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { buildBatch } from '../../protocol-codecs/build-batch.ts'
-import { errorName } from '../../protocol-codecs/error-codes.ts'
+import { errorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { batchRecordCount } from '../../protocol-codecs/record-batch.ts'
 import { zeroUuid } from '../../protocol-codecs/schema.ts'
 import { singleNode } from '../cluster/single-node.ts'
@@ -102,6 +102,7 @@ function testClient(apiVersion = 9) {
 }
 
 const client = testClient()
+const dayMs = 24 * 3_600_000
 
 function commitRequest(offset: bigint, groupId = 'g', partition = 0, metadata = ''): OffsetCommitRequest {
   const committed = { committedOffset: offset, commitTimestamp: -1n, committedLeaderEpoch: -1 }
@@ -401,6 +402,115 @@ t.test('a group lives through its rebalances on the clock', async t => {
   clock.advance(10_000)
   await turn()
   t.equal(errorName((await restarted.heartbeat(heartbeat)).errorCode), 'UNKNOWN_MEMBER_ID')
+})
+
+t.test('a wall clock that is set ends no session, and keeps none alive', async t => {
+  const { clock, start } = setUp()
+  const groups = start()
+  const { memberId } = await groups.joinGroup(joinRequest(), client)
+  const join = groups.joinGroup(joinRequest(memberId), client)
+  await turn()
+  clock.advance(0)
+  await join
+  const heartbeat = { groupId: 'g', generationId: 1, memberId, groupInstanceId: null }
+  clock.jump(365 * dayMs)
+  clock.advance(9_000)
+  await turn()
+  t.same(await groups.heartbeat(heartbeat), { errorCode: 0 })
+  clock.jump(-730 * dayMs)
+  clock.advance(10_000)
+  await turn()
+  t.equal(errorName((await groups.heartbeat(heartbeat)).errorCode), 'UNKNOWN_MEMBER_ID')
+})
+
+t.test('after a start groups that nobody asks for are seen, and expire', async t => {
+  const { catalog, clock, logs, start } = setUp()
+  const before = start()
+  // In two of the four shards.
+  const groupIds = ['g', 'h', 'k']
+  for (const groupId of groupIds) await before.commitOffsets(commitRequest(7n, groupId, 2), client)
+  const { memberId } = await before.joinGroup(joinRequest('', 'k'), client)
+  const join = before.joinGroup(joinRequest(memberId, 'k'), client)
+  await turn()
+  clock.advance(0)
+  await join
+  await before.leaveGroup({
+    groupId: 'k',
+    memberId,
+    members: [{ memberId, groupInstanceId: null, reason: null }],
+  })
+  await before.stop()
+  const emptySince = clock.now()
+  clock.advance(2 * dayMs)
+
+  logs.readCount = 0
+  const after = start()
+  t.same([...after.eachGroup()], [])
+  await after.loadAll()
+  t.equal(logs.readCount, 2, 'of the shards that hold records')
+  t.equal(clock.pendingCount, logs.readCount)
+  const seen = [...after.eachGroup()].map(group => ({ ...group, offsets: [...group.offsets] }))
+  t.same(
+    seen.sort((a, b) => (a.groupId < b.groupId ? -1 : 1)),
+    groupIds.map(groupId => ({
+      groupId,
+      state: 'Empty',
+      memberCount: 0,
+      offsets: [{ topic: 'a', partition: 2, offset: 7 }],
+    })),
+  )
+  clock.advance(emptySince + 7 * dayMs - clock.now() - 600_000)
+  await turn()
+  t.equal([...after.eachGroup()].length, 3)
+  clock.advance(1_200_000)
+  await turn()
+  await turn()
+  t.same([...after.eachGroup()], [])
+  await after.stop()
+  const last = start()
+  await last.loadAll()
+  t.same([...last.eachGroup()], [], 'and are gone for good')
+  t.equal(catalog.creations, 1)
+})
+
+t.test('a shard that cannot be read does not keep the others from being read', async t => {
+  const { logs, partition, start, troubles } = setUp()
+  const before = start()
+  for (const groupId of ['g', 'h', 'k']) await before.commitOffsets(commitRequest(7n, groupId), client)
+  const { offsets } = logs
+  logs.offsets = asked => {
+    if (asked.index === partition('g').index) throw new ProtocolError('KAFKA_STORAGE_ERROR')
+    return offsets.call(logs, asked)
+  }
+  const after = start()
+  await after.loadAll()
+  t.same(
+    [...after.eachGroup()].map(({ groupId }) => groupId),
+    ['g', 'h', 'k'].filter(groupId => partition(groupId).index !== partition('g').index),
+  )
+  t.equal(troubles.length, 1)
+})
+
+t.test('a stop waits for the read that is under way', async t => {
+  const { logs, start } = setUp()
+  await start().commitOffsets(commitRequest(1n), client)
+  let goOn: (() => void) | undefined
+  const { read } = logs
+  logs.read = async (...asked) => {
+    await new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    return await read.apply(logs, asked)
+  }
+  const groups = start()
+  const loading = groups.loadAll()
+  while (goOn === undefined) await turn()
+  const stopped = groups.stop()
+  t.ok(await isOpen(stopped))
+  goOn()
+  await stopped
+  await loading
+  t.equal(logs.unreleasedReads, 0)
 })
 
 t.test('after a pause what members sent in time is read before they are taken for dead', async t => {

@@ -4,8 +4,13 @@
  * time none is left without an answer.
  */
 import t from 'tap'
+import { buildBatch } from '../../protocol-codecs/build-batch.ts'
+import { loadShard } from '../coordination/load-shard.ts'
+import { systemClock } from '../platform/clock.ts'
+import { MemoryLogs } from '../testing/memory-logs.ts'
 import { ShardTester, settledState, topicA, topicB } from '../testing/shard-tester.ts'
 import type { JoinGroupResponse, SyncGroupResponse } from './group-events.ts'
+import { GroupShard } from './group-shard.ts'
 
 /** mulberry32: a small generator of known numbers. */
 function randomFrom(seed: number): (below: number) => number {
@@ -97,6 +102,10 @@ function runOnce(seed: number, steps: number): { tester: ShardTester; waiting: W
     },
     () => void tester.leave({ memberId: someMember() }, { groupInstanceId: pick(['i', 'j']) }),
     () => void tester.send({ type: 'delete', groupIds: [pick(groupIds)] }),
+    () => void tester.deleteOffset(pick(['a', 'b']), random(3), pick(groupIds)),
+    () => {
+      if (random(25) === 0) tester.wallClockOffsetMs += random(2_000_000) - 1_000_000
+    },
     () => {
       if (random(10) === 0) tester.notify({ type: 'topics-deleted', topics: [pick([topicA, topicB])] })
     },
@@ -132,6 +141,41 @@ function checkCounts(group: ReturnType<ShardTester['shard']['groups']['get']> & 
     throw new Error(`nobody is in a group that is ${group.state}`)
   }
 }
+
+t.test('the broker goes on serving while a long log is read, and a load can be given up', async t => {
+  const tester = new ShardTester()
+  for (let i = 0; i < 2_000; i++) tester.commit(BigInt(i), { partition: i % 50 })
+  const logs = new MemoryLogs()
+  const partition = { topic: 'groups', topicId: 'groups', index: 0, leaderEpoch: 0 }
+  const batches = [tester.log.slice(0, 1_500), tester.log.slice(1_500)].map(records =>
+    buildBatch({ records, timestamp: 0 }),
+  )
+  await logs.append(
+    batches.map(batch => ({ partition, batch, origin: 'coordinator' as const, ownerEpoch: 0 })),
+    'durable',
+  )
+  let looks = 0
+  let turns = 0
+  let turnsAllowed = Number.POSITIVE_INFINITY
+  const shard = new GroupShard(tester.settings)
+  const options = {
+    bufferBytes: 1_000_000,
+    // Every look at the clock finds it a millisecond later.
+    clock: { ...systemClock, monotonic: () => looks++ },
+    nextTurn: async () => void turns++,
+    isCancelled: () => turns > turnsAllowed,
+    onUnreadable: (offset: number) => void t.fail(`offset ${offset}`),
+  }
+  t.equal(await loadShard(logs, partition, shard, options), 2_000)
+  t.strictSame(settledState(shard), settledState(tester.shard))
+  t.ok(turns >= 7, `${turns} turns of others in 2000 records, both batches being one read`)
+  turns = 0
+  turnsAllowed = 2
+  const cancelled = loadShard(logs, partition, new GroupShard(tester.settings), options)
+  await t.rejects(cancelled, { name: 'COORDINATOR_NOT_AVAILABLE' })
+  t.equal(turns, 3)
+  t.equal(logs.unreleasedReads, 0)
+})
 
 t.test('a shard that is brought up from the log equals the one that wrote it', async t => {
   const firstSeed = Number(process.env.SEED ?? 1)

@@ -9,8 +9,6 @@ import type { DeletedGroup, DescribedGroup, ListedGroup } from './group-events.t
 import { decodeGroupRecord, encodeGroupRecords } from './group-records.ts'
 import { GroupShard } from './group-shard.ts'
 
-const dayMs = 24 * 3_600_000
-
 t.test(
   'offsets without a generation make a simple group, and are refused while a group has members',
   async t => {
@@ -126,87 +124,6 @@ t.test('an offset of an earlier topic of the same name is not given under the ne
   tester.commit(1n)
   t.equal(tester.committed({ name: 'a', id: topicB.id }), -1n)
   t.equal(tester.committed({ name: 'a', id: zeroUuid }), 1n)
-})
-
-t.test('offsets go with their topic', async t => {
-  const tester = new ShardTester()
-  tester.commit(1n)
-  tester.commit(2n, { topic: topicB })
-  const records = tester.notify({ type: 'topics-deleted', topics: [topicA, { name: 'b', id: topicA.id }] })
-  t.same(records, [{ type: 'offset', groupId: 'g', topic: 'a', partition: 0, value: null }])
-  t.equal(tester.committed(), -1n)
-  t.equal(tester.committed(topicB), 2n, 'another topic of that name is meant')
-})
-
-t.test('offsets whose topic went while nobody looked go when the log has been read', async t => {
-  const tester = new ShardTester()
-  tester.commit(1n)
-  tester.commit(2n, { topic: topicB })
-  tester.commit(3n, { topic: { name: 'gone', id: topicA.id } })
-  tester.shard = tester.replayed()
-  const records = tester.notify({ type: 'loaded', topicId: name => ({ a: topicA.id, b: topicA.id })[name] })
-  t.same(records.map(record => record.type === 'offset' && record.topic).sort(), ['b', 'gone'])
-  t.equal(tester.committed(), 1n)
-})
-
-t.test('offsets of an empty group expire a retention time after it became empty', async t => {
-  const tester = new ShardTester()
-  const { memberIds } = tester.stableGroup(1)
-  tester.commit(1n, { generation: 1, memberId: memberIds[0]! })
-  for (let i = 0; i < 10; i++) {
-    tester.advance(9_000)
-    tester.heartbeat(memberIds[0]!, 1)
-  }
-  tester.leave({ memberId: memberIds[0]! })
-  tester.advance(7 * dayMs - 600_000)
-  t.equal(tester.committed(), 1n)
-  tester.advance(1_200_000)
-  t.equal(tester.committed(), -1n)
-  t.same(
-    tester.records.slice(-2).map(({ type, value }) => [type, value]),
-    [
-      ['offset', null],
-      ['group', null],
-    ],
-  )
-  t.equal(tester.shard.groups.size, 0)
-})
-
-t.test('offsets of a simple group expire one by one, each from its commit', async t => {
-  const tester = new ShardTester()
-  tester.commit(1n)
-  tester.advance(dayMs)
-  tester.commit(2n, { partition: 1 })
-  tester.advance(6 * dayMs + 600_000)
-  t.equal(tester.committed(), -1n)
-  t.equal(tester.committed(topicA, 1), 2n)
-  tester.advance(dayMs)
-  t.equal(tester.shard.groups.size, 0)
-})
-
-t.test('a living group keeps the offsets of topics that it is subscribed to', async t => {
-  const tester = new ShardTester()
-  const subscription = Buffer.from('0000' + '00000001' + '0001' + '61' + 'ffffffff', 'hex')
-  const protocols = [{ name: 'range', metadata: subscription }]
-  const { memberIds } = tester.stableGroup(1, { protocols, sessionTimeoutMs: 1_800_000 })
-  const commit = { generation: 1, memberId: memberIds[0]! }
-  tester.commit(1n, commit)
-  tester.commit(2n, { ...commit, topic: topicB })
-  for (let i = 0; i < 8 * 48; i++) {
-    tester.advance(dayMs / 48 - 1_000)
-    tester.heartbeat(memberIds[0]!, 1)
-  }
-  t.equal(tester.committed(), 1n)
-  t.equal(tester.committed(topicB), -1n)
-})
-
-t.test('an old client may set its own retention', async t => {
-  const tester = new ShardTester()
-  tester.commit(1n, { version: 2, retentionTimeMs: 1_000n })
-  t.match(tester.records, [{ value: { expireTimestampMs: tester.timestampMs + 1_000 } }])
-  t.equal(tester.log[0]!.value!.readInt16BE(0), 1, 'in the version of the record that can say so')
-  tester.advance(600_000)
-  t.equal(tester.committed(), -1n)
 })
 
 t.test('records are in the versions that Kafka writes', async t => {

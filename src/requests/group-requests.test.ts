@@ -21,6 +21,7 @@ import { joinGroup } from './join-group.ts'
 import { leaveGroup } from './leave-group.ts'
 import { listGroups } from './list-groups.ts'
 import { offsetCommit } from './offset-commit.ts'
+import { offsetDelete } from './offset-delete.ts'
 import { offsetFetch } from './offset-fetch.ts'
 import { syncGroup } from './sync-group.ts'
 
@@ -259,6 +260,47 @@ t.test('groups are described, listed and deleted at every version', async t => {
     )
   }
 })
+
+t.test(
+  'offsets are deleted by name; an error of the group leaves no room for those of partitions',
+  async t => {
+    const services = await groupServices(t)
+    const topics = [
+      { name: 'a', partitions: [{ partitionIndex: 0 }, { partitionIndex: 2 }, { partitionIndex: -1 }] },
+      { name: 'unknown', partitions: [{ partitionIndex: 0 }] },
+      { name: 'b', partitions: [{ partitionIndex: 1 }] },
+    ]
+    const ask = (groupId: string, asked = topics) =>
+      call(offsetDelete, 0, { groupId, topics: asked }, services).then(({ errorCode, topics }) => [
+        errorName(errorCode),
+        Object.fromEntries(
+          topics.map(({ name, partitions }) => [
+            name,
+            Object.fromEntries(partitions.map(p => [p.partitionIndex, errorName(p.errorCode)])),
+          ]),
+        ),
+      ])
+    t.same(await ask('g'), ['GROUP_ID_NOT_FOUND', {}], 'before there is any group')
+    t.same(await ask(''), ['INVALID_GROUP_ID', {}])
+    const committed = [{ partitionIndex: 0, committedOffset: 7n, committedMetadata: '' }]
+    await call(offsetCommit, 9, { groupId: 'g', topics: [{ name: 'a', partitions: committed }] }, services)
+    const missing = 'UNKNOWN_TOPIC_OR_PARTITION'
+    t.same(await ask('g'), [
+      'NONE',
+      { a: { 0: 'NONE', 2: missing, '-1': missing }, unknown: { 0: missing }, b: { 1: 'NONE' } },
+    ])
+    const left = await call(
+      offsetFetch,
+      1,
+      { groupId: 'g', topics: [{ name: 'a', partitionIndexes: [0] }] },
+      services,
+    )
+    t.equal(left.topics[0]!.partitions[0]!.committedOffset, -1n)
+    t.same(await ask('nobody', [topics[1]!]), ['GROUP_ID_NOT_FOUND', {}])
+    await lonelyGroup(t, services, 'living')
+    t.same(await ask('living', [topics[2]!]), ['NONE', { b: { 1: 'GROUP_SUBSCRIBED_TO_TOPIC' } }])
+  },
+)
 
 t.test('the coordinator of a group is found at once, its topic created on the way', async t => {
   const services = await groupServices(t)

@@ -14,6 +14,7 @@ import type {
   JoinGroupResponse,
   LeaveGroupResponse,
   OffsetCommitResponse,
+  OffsetDeleteResponse,
   OffsetFetchGroupResponse,
   SyncGroupResponse,
 } from '../groups/group-events.ts'
@@ -221,6 +222,13 @@ export class ShardTester {
       },
     }).reply()!
     return errorName(response.topics[0]!.partitions[0]!.errorCode)
+  }
+
+  /** What OffsetDelete says of one partition, or of the group as a whole. */
+  deleteOffset(topic: string, partition = 0, groupId = 'g'): ErrorName {
+    const request = { groupId, topics: [{ name: topic, partitions: [{ partitionIndex: partition }] }] }
+    const response = this.send<OffsetDeleteResponse>({ type: 'delete-offsets', request }).reply()!
+    return errorName(response.topics[0]?.partitions[0]?.errorCode ?? response.errorCode)
   }
 
   fetch(
