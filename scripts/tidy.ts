@@ -20,13 +20,14 @@ export type Files = ReadonlyMap<string, string>
 
 const seams = ['src/storage', 'src/cluster']
 /** What everybody may know. */
-const foundations = ['src/settings', 'src/metrics', 'src/platform', 'protocol-codecs']
+const foundations = ['src/settings', 'src/metrics', 'src/platform', 'src/version.ts', 'protocol-codecs']
 const coordination = ['src/coordination', ...seams]
 const domains = ['src/groups', 'src/transactions', 'src/topics', 'src/security', 'src/quotas']
 
 /** What each part may import, apart from itself. A part that is not named here is a mistake. */
 const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ['protocol-codecs', []],
+  ['src/version.ts', []],
   ['src/platform', ['src/settings', 'protocol-codecs']],
   ['src/metrics', ['src/settings', 'src/platform', 'protocol-codecs']],
   ['src/settings', ['src/platform', 'protocol-codecs']],
@@ -144,7 +145,7 @@ function importsOf(path: string, text: string): Import[] {
 function partOf(path: string): string {
   const [top = '', folder = '', engine = '', ...rest] = path.split('/')
   if (top !== 'src') return top
-  if (path === 'src/broker.ts') return path
+  if (path === 'src/broker.ts' || path === 'src/version.ts') return path
   if (engine === '') return top
   return folder === 'storage' && rest.length > 0 ? `${top}/${folder}/${engine}` : `${top}/${folder}`
 }

@@ -10,6 +10,7 @@ import { singleNode } from './cluster/single-node.ts'
 import { createGroupCoordinator } from './groups/group-coordinator.ts'
 import { groupSettings } from './groups/group-settings.ts'
 import type { MetricsOptions, MetricsServer } from './metrics/http-server.ts'
+import { DiskTimes, measuredDisk } from './metrics/measured-disk.ts'
 import { RequestMetrics } from './metrics/request-metrics.ts'
 import { ConnectionBudget } from './network/connection-budget.ts'
 import { type Listener, listen } from './network/listener.ts'
@@ -28,10 +29,11 @@ import type { Services } from './requests/services.ts'
 import { supportedApis } from './requests/supported-apis.ts'
 import type { BrokerSettings } from './settings/broker-settings.ts'
 import { parseIpOverrides } from './settings/listener-syntax.ts'
-import { resolveListeners } from './settings/listeners.ts'
+import { type Listener as ListenerSetting, resolveListeners } from './settings/listeners.ts'
 import { effectiveTopicConfig } from './settings/topic-config.ts'
 import { openLocalStorage } from './storage/local/local-storage.ts'
 import { topicAdministration } from './topics/topic-administration.ts'
+import { version } from './version.ts'
 
 export interface BrokerOptions {
   readonly logger?: Logger
@@ -67,10 +69,40 @@ const maxOpenSegments = 2000
 const stopTimeoutMs = 10_000
 
 export async function openBroker(settings: BrokerSettings, options: BrokerOptions = {}): Promise<Broker> {
+  // Before anything that may take long: who watches is to see that the broker is starting.
+  const metrics = await openMetricsPort(settings, options)
+  try {
+    return await openWatchedBroker(settings, options, metrics)
+  } catch (error) {
+    metrics?.close()
+    throw error
+  }
+}
+
+async function openMetricsPort(
+  settings: BrokerSettings,
+  { metrics: asked, logger = silentLogger }: BrokerOptions,
+): Promise<MetricsServer | undefined> {
+  const port = settings['metrics.port']
+  if (asked === undefined || port < 0) return undefined
+  const { serveMetrics } = await import('./metrics/http-server.ts')
+  // Whom the first listener is for may also watch.
+  const { host } = resolveListeners(settings)[0]!
+  return serveMetrics({ ...asked, host, port, logger })
+}
+
+async function openWatchedBroker(
+  settings: BrokerSettings,
+  options: BrokerOptions,
+  metrics: MetricsServer | undefined,
+): Promise<Broker> {
   const logger = options.logger ?? silentLogger
   const clock = options.clock ?? systemClock
+  const startedMs = clock.now()
   await Promise.all([prepareCrc32c(), prepareCompression()])
 
+  const addresses = resolveListeners(settings)
+  const diskTimes = new DiskTimes()
   const pool = bufferPool()
   const dataDirectory = resolve(settings['log.dir']?.[0] ?? settings['log.dirs'][0]!)
   const nodeId = settings['node.id']
@@ -83,7 +115,7 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
     producerIdExpirationMs: settings['producer.id.expiration.ms'],
     checkpointIntervalMs: settings['log.flush.offset.checkpoint.interval.ms'],
     topicConfigs: () => overrides => effectiveTopicConfig(settings, overrides),
-    disk: options.disk ?? systemDisk(),
+    disk: measuredDisk(options.disk ?? systemDisk(), diskTimes),
     clock,
     logger,
     pool,
@@ -102,14 +134,14 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
     clock,
     logger,
   })
-  const addresses = resolveListeners(settings)
+  const diskSpace = () => diskSpaceOf(dataDirectory)
   const services: Services = {
     settings,
     clock,
     logger,
     catalog,
     logs,
-    logDirectory: { path: dataDirectory, space: () => diskSpaceOf(dataDirectory) },
+    logDirectory: { path: dataDirectory, space: diskSpace },
     cluster,
     topics,
     groups,
@@ -144,40 +176,36 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
   }
   const memory = new RequestMemory(settings['queued.max.request.bytes'])
   const listeners: Listener[] = []
-  let metrics: MetricsServer | undefined
   let stopped: Promise<void> | undefined
-  const serveMetrics = async (asked: MetricsOptions): Promise<MetricsServer | undefined> => {
-    const server = await import('./metrics/http-server.ts')
-    const sources = {
-      requests: requestMetrics,
-      logs,
-      listeners,
-      topics: () => catalog.current().topics.values(),
-      groups: () => groups.snapshot(),
-      isStopping: () => stopped !== undefined,
-    }
-    // Whom the first listener is for may also watch.
-    return server.serveMetrics(sources, {
-      ...asked,
-      host: addresses[0]!.host,
-      port: settings['metrics.port'],
-      logger,
-    })
-  }
   const closeAll = async (): Promise<void> => {
     for (const listener of listeners) listener.stopAccepting()
     await groups.stop()
     await Promise.all(listeners.map(listener => listener.close(stopTimeoutMs)))
-    metrics?.close()
     await storage.close()
+    metrics?.close()
   }
   try {
     for (const address of addresses) {
       listeners.push(await listen(address, dispatcher, limits, { clock, logger, pool, memory, budget }))
     }
-    if (options.metrics !== undefined && settings['metrics.port'] >= 0) {
-      metrics = await serveMetrics(options.metrics)
-    }
+    metrics?.started({
+      version,
+      startedMs,
+      brokerId: nodeId,
+      address: firstAddress(addresses[0]!, listeners[0]!),
+      requests: requestMetrics,
+      disk: diskTimes,
+      logs,
+      listeners,
+      requestMemory: memory,
+      fetchSessions: services.fetchSessions,
+      maxPartitionCount: settings['metrics.max.partitions'],
+      topics: () => catalog.current().topics.values(),
+      groupCounts: () => groups.snapshot(),
+      groups: () => groups.eachGroup(),
+      diskSpace,
+      isStopping: () => stopped !== undefined,
+    })
     // Clients are served meanwhile.
     void groups.loadAll()
   } catch (error) {
@@ -195,4 +223,10 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
       return stopped
     },
   }
+}
+
+/** Where clients are sent, as far as it is known without one. */
+function firstAddress({ advertised }: ListenerSetting, bound: Listener): string {
+  const { host, port } = advertised ?? bound
+  return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? bound.port : port}`
 }

@@ -1,12 +1,15 @@
 /**
- * The HTTP port for those who watch the broker: `/metrics` for Prometheus, `/livez` and `/health/live` (the process
- * answers), `/readyz` and `/health/ready` (clients are served; 503 once the broker is stopping). Everything else is
- * 404. No more is loaded than this until somebody asks for metrics; scrapes that come together share one answer.
+ * The HTTP port for those who watch the broker: `/metrics` for Prometheus; `/livez`, `/health/live` and `/healthz` (the
+ * process answers); `/readyz` and `/health/ready` (clients are served; 503 while the broker starts and when it is
+ * stopping). Everything else is 404. The port is open before the data directory is, because reading that may take long.
+ *
+ * prom-client takes tens of milliseconds to load, in one go: neither the start nor the first scrape should have to
+ * wait for it, so it is loaded a little after the start. Scrapes that come together share one answer.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from '../platform/logger.ts'
-import type { BrokerMetrics } from './registry.ts'
+import type { Exposition } from './exposition.ts'
 import type { MetricSources } from './sources.ts'
 
 /** What whoever starts a broker may say about its metrics; where they are is in the settings. */
@@ -27,19 +30,20 @@ export interface MetricsServerOptions extends MetricsOptions {
 
 export interface MetricsServer {
   readonly port: number
+  /** Clients are served from now on; what is to be measured is there. */
+  started(sources: MetricSources): void
   close(): void
 }
 
 const maxConnectionCount = 100
+/** How long after the start the exposition is loaded, unless somebody asks for it before. */
+const loadDelayMs = 500
 const plainText = 'text/plain; charset=utf-8'
 
 /** Undefined: the port is not to be had, and was not required. */
-export async function serveMetrics(
-  sources: MetricSources,
-  options: MetricsServerOptions,
-): Promise<MetricsServer | undefined> {
+export async function serveMetrics(options: MetricsServerOptions): Promise<MetricsServer | undefined> {
   const { logger } = options
-  const pages = new Pages(sources, options)
+  const pages = new Pages(options)
   const server = createServer((request, response) => {
     pages.answer(request, response).catch(error => {
       logger.error({ err: error, url: request.url }, 'a request for metrics failed')
@@ -60,6 +64,7 @@ export async function serveMetrics(
   logger.info({ port }, 'Serving metrics')
   return {
     port,
+    started: sources => pages.started(sources),
     close() {
       server.close()
       server.closeAllConnections()
@@ -69,70 +74,101 @@ export async function serveMetrics(
 }
 
 class Pages {
-  private readonly sources: MetricSources
+  private readonly logger: Logger
   private readonly ofProcess: boolean
-  private metrics: Promise<BrokerMetrics> | undefined
-  private scrape: Promise<string> | undefined
+  private sources: MetricSources | undefined
+  private exposition: Promise<Exposition> | undefined
+  private scrape: Promise<Buffer[]> | undefined
+  private loadTimer: NodeJS.Timeout | undefined
   private isClosed = false
 
-  constructor(sources: MetricSources, { ofProcess = false }: MetricsServerOptions) {
-    this.sources = sources
+  constructor({ logger, ofProcess = false }: MetricsServerOptions) {
+    this.logger = logger
     this.ofProcess = ofProcess
+  }
+
+  started(sources: MetricSources): void {
+    this.sources = sources
+    this.loadTimer = setTimeout(() => {
+      this.load(sources).catch(error => this.logger.error({ err: error }, 'the metrics could not be loaded'))
+    }, loadDelayMs).unref()
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?', 1)[0]
     const known = request.method === 'GET' || request.method === 'HEAD' ? path : undefined
+    const { sources } = this
     switch (known) {
       case '/metrics': {
-        this.metrics ??= this.load()
-        const metrics = await this.metrics
-        this.scrape ??= metrics.scrape().finally(() => {
+        if (sources === undefined) {
+          send(response, 503, 'starting\n')
+          break
+        }
+        const exposition = await this.load(sources)
+        this.scrape ??= exposition.scrape().finally(() => {
           this.scrape = undefined
         })
-        send(response, 200, await this.scrape, metrics.contentType)
+        sendPieces(response, 200, await this.scrape, exposition.contentType)
         break
       }
       case '/livez':
       case '/health/live':
+      case '/healthz':
         send(response, 200, 'live\n')
         break
       case '/readyz':
       case '/health/ready':
-        if (this.sources.isStopping()) send(response, 503, 'stopping\n')
+        if (sources === undefined) send(response, 503, 'starting\n')
+        else if (sources.isStopping()) send(response, 503, 'stopping\n')
         else send(response, 200, 'ready\n')
         break
       default:
-        send(response, 404, 'There are /metrics, /livez, /readyz, /health/live and /health/ready.\n')
+        send(
+          response,
+          404,
+          'There are /metrics, /livez, /readyz, /healthz, /health/live and /health/ready.\n',
+        )
     }
   }
 
-  private async load(): Promise<BrokerMetrics> {
-    const { brokerMetrics } = await import('./registry.ts')
-    const metrics = brokerMetrics(this.sources, { ofProcess: this.ofProcess })
-    if (this.isClosed) metrics.stop()
-    return metrics
+  private load(sources: MetricSources): Promise<Exposition> {
+    clearTimeout(this.loadTimer)
+    this.exposition ??= import('./exposition.ts').then(({ exposition }) => {
+      const loaded = exposition(sources, { ofProcess: this.ofProcess })
+      if (this.isClosed) loaded.stop()
+      return loaded
+    })
+    return this.exposition
   }
 
   close(): void {
     this.isClosed = true
-    this.metrics?.then(
-      metrics => metrics.stop(),
+    clearTimeout(this.loadTimer)
+    this.exposition?.then(
+      exposition => exposition.stop(),
       () => undefined,
     )
   }
 }
 
-function send(response: ServerResponse, status: number, body: string, contentType = plainText): void {
-  if (response.headersSent) return
-  const length = Buffer.byteLength(body)
+function send(response: ServerResponse, status: number, body: string): void {
+  if (!response.headersSent) sendPieces(response, status, [Buffer.from(body)], plainText)
+}
+
+function sendPieces(
+  response: ServerResponse,
+  status: number,
+  body: readonly Buffer[],
+  contentType: string,
+): void {
   response.writeHead(status, {
     'content-type': contentType,
-    'content-length': length,
+    'content-length': body.reduce((size, piece) => size + piece.length, 0),
     'cache-control': 'no-store',
   })
   // Node leaves the body out where the request was HEAD.
-  response.end(body)
+  for (const piece of body) response.write(piece)
+  response.end()
 }
 
 async function bind(server: Server, { host, port }: MetricsServerOptions): Promise<void> {

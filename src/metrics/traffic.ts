@@ -16,6 +16,10 @@ export class LogTraffic {
   /** How often a fetch was answered for this partition, and how often with an error. */
   fetchRequests = 0
   failedFetchRequests = 0
+  /** Bytes of batches that were refused because they were too large. */
+  bytesRejected = 0
+  /** Records that were compressed anew because the topic's compression is not the producer's. */
+  producedConversions = 0
 
   add(other: LogTraffic): void {
     this.messagesIn += other.messagesIn
@@ -25,12 +29,16 @@ export class LogTraffic {
     this.failedProduceRequests += other.failedProduceRequests
     this.fetchRequests += other.fetchRequests
     this.failedFetchRequests += other.failedFetchRequests
+    this.bytesRejected += other.bytesRejected
+    this.producedConversions += other.producedConversions
   }
 }
 
 /** Of all connections of one listener. */
 export class SocketTraffic {
   connectionCreations = 0
+  /** Closed at once because there were too many; not among the others. */
+  refusedConnections = 0
   incomingBytes = 0
   /** Given to the operating system to send. */
   outgoingBytes = 0

@@ -15,6 +15,7 @@
  */
 import type { Socket } from 'node:net'
 import { WireWriter } from '../../protocol-codecs/wire-writer.ts'
+import { microsNow } from '../metrics/time-buckets.ts'
 import { SocketTraffic } from '../metrics/traffic.ts'
 import type { BufferPool } from '../platform/buffer-pool.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -57,6 +58,7 @@ const lingerMs = 1000
 
 export class Connection implements ClientConnection {
   readonly facts: ConnectionFacts
+  receivedMicros = 0
   private lastActiveMs: number
   private lastSentMs = Number.NEGATIVE_INFINITY
   private readonly socket: Socket
@@ -117,6 +119,22 @@ export class Connection implements ClientConnection {
     return () => this.closeListeners.delete(callback)
   }
 
+  get inFlightCount(): number {
+    return this.inFlight.length
+  }
+
+  /** How many whole requests wait for those before them. */
+  get waitingCount(): number {
+    if (this.backlog === undefined) return 0
+    const { buffer, position } = this.backlog
+    let count = 0
+    for (let end = position; end + frameHeaderSize <= buffer.length; ) {
+      end += frameHeaderSize + buffer.readInt32BE(end)
+      if (end <= buffer.length) count++
+    }
+    return count
+  }
+
   /** Where received bytes are wanted; undefined: in shared memory. */
   receiveTarget(): Buffer | undefined {
     this.target = this.isClosing ? undefined : this.frames.target()
@@ -128,6 +146,8 @@ export class Connection implements ClientConnection {
     if (this.isClosing) return true
     if (this.isFinishing) return false
     this.lastActiveMs = this.clock.now()
+    // Bytes that come while others wait belong to a request that is counted from when those came.
+    if (this.backlog === undefined) this.receivedMicros = microsNow()
     this.traffic.incomingBytes += size
     if (buffer === this.target) this.continueFrame(size)
     else this.takeForeign(buffer, size)

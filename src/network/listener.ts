@@ -37,6 +37,9 @@ export interface Listener {
   /** The port that was bound, also when any free one was asked for. */
   readonly port: number
   readonly connectionCount: number
+  /** Over all connections: requests that were started and not answered, and such that wait to be started. */
+  readonly inFlightCount: number
+  readonly waitingCount: number
   readonly traffic: SocketTraffic
   /** Accepts nothing more. */
   stopAccepting(): void
@@ -71,6 +74,7 @@ export async function listen(
     const clientHost = plainAddress(accepted.remoteAddress)
     const release = budget.take(clientHost)
     if (release === undefined) {
+      traffic.refusedConnections++
       logger.warn({ client: clientHost, listener: address.name }, 'too many connections; refusing this one')
       accepted.destroy()
       return
@@ -121,6 +125,16 @@ export async function listen(
     traffic,
     get connectionCount() {
       return connections.size
+    },
+    get inFlightCount() {
+      let count = 0
+      for (const connection of connections) count += connection.inFlightCount
+      return count
+    },
+    get waitingCount() {
+      let count = 0
+      for (const connection of connections) count += connection.waitingCount
+      return count
     },
     stopAccepting() {
       idleTimer?.cancel()

@@ -10,7 +10,8 @@ import { apiVersionsRequest, apiVersionsResponse } from '../../protocol-codecs/m
 import { parseVersions } from '../../protocol-codecs/versions.ts'
 import { DecodeError, WireReader } from '../../protocol-codecs/wire-reader.ts'
 import type { WireWriter } from '../../protocol-codecs/wire-writer.ts'
-import { type ApiMetrics, microsNow, RequestMetrics } from '../metrics/request-metrics.ts'
+import { type ApiMetrics, RequestMetrics, type RequestMoments } from '../metrics/request-metrics.ts'
+import { microsNow } from '../metrics/time-buckets.ts'
 import { unsupportedApiVersions } from './api-versions.ts'
 import { closeConnection, type Handler, noResponse, type RequestContext } from './handler.ts'
 import type { ClientConnection, Outcome, RequestProcessor } from './request-processor.ts'
@@ -99,12 +100,20 @@ export class Dispatcher implements RequestProcessor {
   ): Outcome | Promise<Outcome> {
     try {
       const answer = handler.handle(request, this.services, context)
+      context.handled()
       if (!(answer instanceof Promise)) return this.answered(handler, request, correlationId, context, answer)
       return answer.then(
-        value => this.answered(handler, request, correlationId, context, value),
-        error => this.refused(handler, request, correlationId, context, error),
+        value => {
+          context.waited()
+          return this.answered(handler, request, correlationId, context, value)
+        },
+        error => {
+          context.waited()
+          return this.refused(handler, request, correlationId, context, error)
+        },
       )
     } catch (error) {
+      context.handled()
       return this.refused(handler, request, correlationId, context, error)
     }
   }
@@ -195,7 +204,7 @@ function writeResponse(writer: WireWriter, codec: AnyCodec, correlationId: numbe
   writer.fillInt32(size, writer.size - before - 4)
 }
 
-class Context implements RequestContext {
+class Context implements RequestContext, RequestMoments {
   readonly apiVersion: number
   readonly clientId: string
   sent: readonly (() => void)[] = none
@@ -203,7 +212,10 @@ class Context implements RequestContext {
   readonly codec: AnyCodec
   private readonly connection: ClientConnection
   private readonly metrics: ApiMetrics
-  private readonly startedMicros: number
+  readonly receivedMicros: number
+  readonly startedMicros: number
+  handledMicros: number
+  answeredMicros: number
 
   constructor(
     connection: ClientConnection,
@@ -218,11 +230,25 @@ class Context implements RequestContext {
     this.clientId = clientId
     this.codec = codec
     this.metrics = metrics
+    this.receivedMicros = connection.receivedMicros
     this.startedMicros = startedMicros
+    this.handledMicros = startedMicros
+    this.answeredMicros = startedMicros
+  }
+
+  /** The handler gave the loop back. */
+  handled(): void {
+    this.handledMicros = microsNow()
+    this.answeredMicros = this.handledMicros
+  }
+
+  /** What the handler waited for has come. */
+  waited(): void {
+    this.answeredMicros = microsNow()
   }
 
   finished(response: unknown): void {
-    this.metrics.finished(this.apiVersion, this.startedMicros, response)
+    this.metrics.finished(this.apiVersion, this, response)
   }
 
   get clientHost(): string {

@@ -104,17 +104,28 @@ class ProducedPartitions {
       const topic = byId ? snapshot.topicsById.get(wanted.topicId) : snapshot.topics.get(wanted.name)
       for (const partition of wanted.partitionData) {
         const refusal = this.take(topic, partition.index, partition.records, byId)
-        if (refusal !== undefined) this.countRefusal(topic?.partitions[partition.index])
+        if (refusal !== undefined)
+          this.countRefusal(topic?.partitions[partition.index], refusal, partition.records)
         this.refusals.push(refusal)
       }
     }
   }
 
-  private countRefusal(partition: CatalogPartition | undefined): void {
+  private countRefusal(
+    partition: CatalogPartition | undefined,
+    { errorCode }: PartitionResponse,
+    records: Buffer | null,
+  ): void {
     const traffic = partition === undefined ? undefined : this.services.logs.traffic(partition)
     if (traffic === undefined) return
     traffic.produceRequests++
     traffic.failedProduceRequests++
+    if (errorCode === errorCodes.MESSAGE_TOO_LARGE) traffic.bytesRejected += records?.length ?? 0
+  }
+
+  private countConversion(partition: CatalogPartition, recordCount: number): void {
+    const traffic = this.services.logs.traffic(partition)
+    if (traffic !== undefined) traffic.producedConversions += recordCount
   }
 
   private take(
@@ -164,6 +175,7 @@ class ProducedPartitions {
     try {
       const { compressionType, messageTimestampType: timestampType, maxMessageBytes } = config
       const bytes = applyTopicSettings(records, batch, { compressionType, timestampType, maxMessageBytes })
+      if (bytes !== records) this.countConversion(target, batch.recordCount)
       this.items.push({ partition: target, batch: bytes, origin: 'client' })
       return undefined
     } catch (error) {

@@ -17,6 +17,8 @@ export interface ConnectionFacts {
 /** The client that a request came from. */
 export interface ClientConnection {
   readonly facts: ConnectionFacts
+  /** When what is being started arrived; a moment of `microsNow`. */
+  readonly receivedMicros: number
   /** Calls back when the connection closes or the broker stops; gives a function that takes this back. */
   onClose(callback: () => void): () => void
 }

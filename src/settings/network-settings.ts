@@ -147,4 +147,12 @@ export const networkSettings = {
       'The HTTP port that serves /metrics for Prometheus, and /livez and /readyz, on the host of the first ' +
       'listener. 0 takes any free port, -1 turns it off. If the default is taken, the broker goes on without it.',
   }),
+  'metrics.max.partitions': int(5000, {
+    atLeast: 0,
+    ours: true,
+    importance: 'low',
+    documentation:
+      'How many partitions may have series of their own in /metrics, and how many committed offsets. With more than ' +
+      'that none has, and there are sums by topic and group only. 0 leaves them out.',
+  }),
 }
