@@ -9,6 +9,7 @@ import { buildBatch } from '../protocol-codecs/build-batch.ts'
 import { type EmbeddedBroker, type EmbeddedBrokerOptions, SettingsError, startBroker } from './ottla.ts'
 import { fetch } from './requests/fetch.ts'
 import { findCoordinator } from './requests/find-coordinator.ts'
+import { joinGroup } from './requests/join-group.ts'
 import { listOffsets } from './requests/list-offsets.ts'
 import { metadata } from './requests/metadata.ts'
 import { produce } from './requests/produce.ts'
@@ -31,8 +32,8 @@ async function withTopic(broker: EmbeddedBroker, topic: string): Promise<RawClie
   return client
 }
 
-async function send(client: RawClient, topic: string, value: string): Promise<number> {
-  const records = buildBatch({ records: [{ value: Buffer.from(value) }], timestamp: Date.now() })
+async function send(client: RawClient, topic: string, value: string, timestamp = Date.now()) {
+  const records = buildBatch({ records: [{ value: Buffer.from(value) }], timestamp })
   const topicData = [{ name: topic, partitionData: [{ index: 0, records }] }]
   const { responses } = await client.send(produce, 7, {
     transactionalId: null,
@@ -178,6 +179,33 @@ t.test('a running broker keeps the process alive, a stopped one lets it end', as
   running.kill('SIGTERM')
   t.equal(await ended, 'SIGTERM', 'signals are the business of the program')
   for (const name of leftBehind()) fs.rmSync(`${temporary}/${name}`, { recursive: true })
+})
+
+t.test('it goes on while a test has put fakes in place of timers', async t => {
+  const { setTimeout, setInterval, setImmediate, queueMicrotask } = globalThis
+  const originals = { setTimeout, setInterval, setImmediate, queueMicrotask, Date: globalThis.Date }
+  const broker = await started(t, { settings: { 'group.initial.rebalance.delay.ms': 50 } })
+  const client = await withTopic(broker, 'orders')
+  for (const name of Object.keys(originals)) {
+    Object.assign(globalThis, { [name]: () => t.fail(`the broker called ${name} of the test`) })
+  }
+  try {
+    t.equal(await send(client, 'orders', 'one', Date.now()), 0)
+    await client.send(findCoordinator, 3, { key: 'readers', keyType: 0 })
+    const { errorCode } = await client.send(joinGroup, 3, {
+      groupId: 'readers',
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 10_000,
+      memberId: '',
+      protocolType: 'consumer',
+      protocols: [{ name: 'range', metadata: Buffer.alloc(0) }],
+    })
+    t.equal(errorCode, 0, 'the delay of the rebalance has passed')
+    await broker.stop()
+    await (await startBroker()).stop()
+  } finally {
+    Object.assign(globalThis, originals)
+  }
 })
 
 t.test('it can be disposed of by `await using`', async t => {

@@ -4,6 +4,7 @@
  * (groups, later transactions) brings the state machine; this brings the log, the clock and the names
  * of requests.
  */
+import { setImmediate } from 'node:timers'
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Clock } from '../platform/clock.ts'

@@ -6,7 +6,13 @@
  * and on another machine, and it jumps when somebody sets it. `monotonic` only ever goes forward, at the pace of
  * real time, and means nothing outside of this process: whatever waits for something measures with it, or a
  * clock that is set right would end every session at once.
+ *
+ * The system's clock is taken from Node's modules, not from globals: test frameworks put fakes in place of these, and
+ * a broker that is embedded in a test has to go on.
  */
+import { performance } from 'node:perf_hooks'
+import { clearTimeout, setTimeout } from 'node:timers'
+
 export interface Timer {
   cancel(): void
 }

@@ -12,6 +12,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { halfOfThreadPool } from '../../platform/thread-pool.ts'
+import { atEndOfTurn } from '../../platform/turn.ts'
 import type { PartitionLog, SyncTarget } from './partition-log.ts'
 
 const postponedMs = 100
@@ -51,7 +52,7 @@ export class GroupCommit {
     if (this.isScheduled || this.running.size >= this.maxConcurrentSyncs) return
     this.isScheduled = true
     // The read event that is being handled may hold more requests for the same log.
-    queueMicrotask(() => {
+    atEndOfTurn(() => {
       this.isScheduled = false
       this.startWaiting()
     })
