@@ -44,7 +44,8 @@ export interface Disk {
   rename(from: string, to: string): void
   /** Removes a file; nothing happens when it does not exist. */
   remove(path: string): void
-  removeDirectory(path: string): void
+  /** Removes a file, or a directory with all that is in it, in the thread pool: a large one takes its time. */
+  removeLater(path: string): Promise<void>
 }
 
 /** Windows does not open directories, and its file systems journal names by themselves. */
@@ -140,7 +141,7 @@ export function systemDisk(): Disk {
     },
     rename: (from, to) => fs.renameSync(from, to),
     remove: path => fs.rmSync(path, { force: true }),
-    removeDirectory: path => fs.rmSync(path, { recursive: true, force: true }),
+    removeLater: path => fs.promises.rm(path, { recursive: true, force: true }),
   }
 }
 

@@ -26,6 +26,11 @@ export class DelayedFetch {
     this.forgetClose = context.onClose(() => this.finish('closed'))
   }
 
+  /** Somebody or something has woken it. */
+  get isOver(): boolean {
+    return this.resolve === undefined
+  }
+
   /** Hears of a change in one of the partitions that it waits for. */
   changed(change: LogChange): void {
     this.missingBytes -= change.readableBytes

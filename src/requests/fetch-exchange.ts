@@ -185,10 +185,12 @@ export class FetchExchange {
 
   private heard(delayed: DelayedFetch, change: LogChange): void {
     delayed.changed(change)
-    if (!change.deleted) return
+    // Mostly an append, which is enough.
+    if (delayed.isOver && !change.deleted) return
     for (const partition of this.readable) {
       if (partition.partition !== change.partition) continue
-      partition.resolve(undefined, partition.topic === '')
+      if (change.deleted) partition.resolve(undefined, partition.topic === '')
+      else if (partition.offset < change.logStartOffset) delayed.wake()
     }
   }
 

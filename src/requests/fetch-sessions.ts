@@ -196,6 +196,7 @@ export class FetchSession {
     this.ready.add(partition)
     this.arrivedBytes += change.readableBytes
     this.waiting?.changed(change)
+    if (partition.offset < change.logStartOffset) this.waiting?.wake()
   }
 }
 

@@ -9,8 +9,6 @@ export const compressionTypes = ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip'
 export const timestampTypes = ['CreateTime', 'LogAppendTime'] as const
 export const cleanupPolicies = ['compact', 'delete'] as const
 
-export const noRetention = 'retention is not carried out yet, so nothing is deleted by age or size'
-export const noDeletion = 'segments are not deleted yet'
 export const noCompaction = 'compaction is not carried out yet'
 const notUsed = 'it is not used yet'
 
@@ -100,41 +98,42 @@ export const logSettings = {
     documentation: 'As log.roll.jitter.ms, in hours.',
   }),
   'log.retention.ms': long(null, {
-    notYet: noRetention,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'How long records are kept; -1 for ever, log.retention.minutes if unset.',
   }),
   'log.retention.minutes': int(null, {
-    notYet: noRetention,
     importance: 'high',
     documentation: 'How long records are kept, in minutes; log.retention.hours if unset.',
   }),
   'log.retention.hours': int(168, {
-    notYet: noRetention,
     importance: 'high',
     documentation: 'How long records are kept, in hours; -1 for ever.',
   }),
   'log.retention.bytes': long(-1, {
-    notYet: noRetention,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'The size beyond which a partition loses its oldest segments; -1 for no bound.',
   }),
+  'log.initial.task.delay.ms': long(30000, {
+    atLeast: 0,
+    importance: 'low',
+    documentation:
+      'How long after the start partitions are first searched for segments that retention lets go.',
+  }),
   'log.retention.check.interval.ms': long(300000, {
-    notYet: noRetention,
     atLeast: 1,
     importance: 'medium',
     documentation: 'How often partitions are searched for segments that retention lets go.',
   }),
   'log.cleanup.policy': list(['delete'], {
-    notYet: 'neither is carried out yet',
     choices: cleanupPolicies,
     mayBeEmpty: true,
     dynamic: 'cluster-wide',
     importance: 'medium',
     documentation:
-      'What becomes of old segments: delete drops them by age and size, compact keeps the last record of each key.',
+      'What becomes of old segments: delete drops them by age and size, compact keeps the last record of each key ' +
+      '(accepted, but not carried out yet).',
   }),
   'log.index.size.max.bytes': int(10485760, {
     atLeast: 4,
@@ -169,13 +168,11 @@ export const logSettings = {
     documentation: 'How often the recovery points are written; recovery after a crash starts from them.',
   }),
   'log.flush.start.offset.checkpoint.interval.ms': int(60000, {
-    notYet: notUsed,
     atLeast: 0,
     importance: 'high',
     documentation: 'How often the start offsets of the partitions are written.',
   }),
   'log.segment.delete.delay.ms': long(60000, {
-    notYet: noDeletion,
     atLeast: 0,
     dynamic: 'cluster-wide',
     importance: 'high',

@@ -66,7 +66,6 @@ const byName: Readonly<Record<string, WithoutEffect>> = {
   'offsets.commit.timeout.ms': unneeded,
   'offsets.load.buffer.size': unneeded,
   'producer.id.expiration.check.interval.ms': unneeded,
-  'log.initial.task.delay.ms': unneeded,
   'offsets.topic.compression.codec': unneeded,
   'offsets.commit.required.acks': unneeded,
   'group.coordinator.rebalance.protocols': newGroups,

@@ -4,14 +4,7 @@
  * minutes. The last synonym always has a value, so a topic configuration always has one too.
  */
 import type { BrokerSettingName } from './broker-settings.ts'
-import {
-  cleanupPolicies,
-  compressionTypes,
-  noCompaction,
-  noDeletion,
-  noRetention,
-  timestampTypes,
-} from './log-settings.ts'
+import { cleanupPolicies, compressionTypes, noCompaction, timestampTypes } from './log-settings.ts'
 import { boolean, double, int, list, long, oneOf, type Setting, type ValuesOf } from './setting.ts'
 
 export interface Synonym {
@@ -44,9 +37,9 @@ export const topicSettingTable = {
       choices: cleanupPolicies,
       mayBeEmpty: true,
       importance: 'medium',
-      notYet: 'neither is carried out yet',
       documentation:
-        'What becomes of old segments: delete drops them by age and size, compact keeps the last record of each key.',
+        'What becomes of old segments: delete drops them by age and size, compact keeps the last record of each key ' +
+        '(accepted, but not carried out yet).',
     }),
   ),
   'compression.type': from(
@@ -68,7 +61,6 @@ export const topicSettingTable = {
   'file.delete.delay.ms': from(
     ['log.segment.delete.delay.ms'],
     long(60000, {
-      notYet: noDeletion,
       atLeast: 0,
       importance: 'medium',
       documentation:
@@ -185,7 +177,6 @@ export const topicSettingTable = {
   'retention.bytes': from(
     ['log.retention.bytes'],
     long(-1, {
-      notYet: noRetention,
       importance: 'medium',
       documentation: 'The size beyond which the partition loses its oldest segments; -1 for no bound.',
     }),
@@ -197,7 +188,6 @@ export const topicSettingTable = {
       { setting: 'log.retention.hours', perUnitMs: hourMs },
     ],
     long(604800000, {
-      notYet: noRetention,
       atLeast: -1,
       importance: 'medium',
       documentation: 'How long records are kept; -1 for ever.',

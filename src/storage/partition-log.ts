@@ -95,10 +95,14 @@ export interface ReadOutcome {
   release(): void
 }
 
-/** `readableBytes` have become readable (high watermark or last stable offset moved), or the partition is gone. */
+/**
+ * `readableBytes` have become readable (high watermark or last stable offset moved), records below `logStartOffset`
+ * are no longer, or the partition is gone.
+ */
 export type LogChange = {
   readonly partition: PartitionRef
   readonly readableBytes: number
+  readonly logStartOffset: number
   readonly deleted: boolean
 }
 
@@ -140,6 +144,9 @@ export interface PartitionLogs {
   size(partition: PartitionRef): number
   /** The partition's counters, for who refuses an append before it comes here; undefined: there is no such log. */
   traffic(partition: PartitionRef): LogTraffic | undefined
-  /** Moves the log start offset up; gives the new low watermark. */
+  /**
+   * Moves the log start offset up, and gives it when that is durable. The bytes below go when the engine comes to it.
+   * Throws ProtocolError OFFSET_OUT_OF_RANGE above the high watermark.
+   */
   deleteBefore(partition: PartitionRef, offset: number): Promise<number>
 }

@@ -212,7 +212,7 @@ export function partitionLogsContract(t: Test, name: string, engineUnderTest: En
     await appended
     t.match(logs.offsets(partition), { logEndOffset: 1, highWatermark: 1, lastStableOffset: 1 })
     await turn()
-    t.match(changes, [{ partition, readableBytes: batch.length, deleted: false }])
+    t.match(changes, [{ partition, readableBytes: batch.length, logStartOffset: 0, deleted: false }])
     watch.cancel()
     await append(logs, partition, { values: ['b'] })
     await turn()

@@ -38,7 +38,7 @@ export interface FaultyDisk extends Disk {
   readonly open: ReadonlyMap<number, string>
   inject(fault: Fault): { heal(): void }
   /** Makes asynchronous calls wait. */
-  hold(operation: 'sync' | 'syncDirectory' | 'readLater', path?: RegExp): HeldCalls
+  hold(operation: 'sync' | 'syncDirectory' | 'readLater' | 'removeLater', path?: RegExp): HeldCalls
   callsOf(operation: keyof Disk, path?: RegExp): DiskCall[]
 }
 
@@ -205,9 +205,8 @@ export function faultyDisk(inner: Disk = systemDisk()): FaultyDisk {
       step('remove', path)
       inner.remove(path)
     },
-    removeDirectory(path) {
-      step('removeDirectory', path)
-      inner.removeDirectory(path)
+    removeLater(path) {
+      return laterStep(note('removeLater', path), () => inner.removeLater(path))
     },
   }
 }

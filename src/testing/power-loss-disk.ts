@@ -118,8 +118,8 @@ export function powerLossDisk(root: string): PowerLossDisk {
       inner.remove(path)
       find(dirname(path))?.names.delete(basename(path))
     },
-    removeDirectory(path) {
-      inner.removeDirectory(path)
+    async removeLater(path) {
+      await inner.removeLater(path)
       find(dirname(path))?.names.delete(basename(path))
     },
   }

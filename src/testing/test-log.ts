@@ -51,7 +51,8 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
     openSegments,
     random: options.random ?? (() => 0),
     syncWanted: log => commit.request(log),
-    highWatermarkMoved: log => logs.highWatermarkMoved(log),
+    offsetsMoved: log => logs.offsetsMoved(log),
+    discard: path => disk.remove(path),
   }
   const config = effectiveTopicConfig(settings, options.config)
   const log = openLog(testPartition, directory, config, environment, {

@@ -17,6 +17,8 @@ export class LeaderEpochs {
   isUnsynced = false
   private readonly disk: Disk
   private entries: EpochStart[]
+  /** The file says what is in memory. */
+  private isStored = true
 
   constructor(disk: Disk, path: string) {
     this.disk = disk
@@ -67,6 +69,23 @@ export class LeaderEpochs {
     this.replace(kept)
   }
 
+  /**
+   * Forgets what was before the log's start: the epoch that wrote there begins there now. The file follows with
+   * `store` or the next epoch; until then opening the log does the same again.
+   */
+  truncateStart(startOffset: number): void {
+    const kept = this.entries.filter(entry => entry.startOffset > startOffset)
+    const last = this.entries[this.entries.length - kept.length - 1]
+    if (last === undefined || (last === this.entries[0] && last.startOffset === startOffset)) return
+    this.entries = [{ epoch: last.epoch, startOffset }, ...kept]
+    this.isStored = false
+  }
+
+  /** Brings the file up to date. */
+  store(): void {
+    if (!this.isStored) this.replace(this.entries)
+  }
+
   private replace(entries: EpochStart[]): void {
     writeCheckpoint(
       this.disk,
@@ -75,6 +94,7 @@ export class LeaderEpochs {
       false,
     )
     this.entries = entries
+    this.isStored = true
     this.isUnsynced = true
   }
 }

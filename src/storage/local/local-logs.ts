@@ -15,6 +15,7 @@ import {
 import { LogTraffic } from '../../metrics/traffic.ts'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import { halfOfThreadPool, TaskLimit } from '../../platform/thread-pool.ts'
+import { atEndOfTurn } from '../../platform/turn.ts'
 import type {
   AppendItem,
   AppendOrigin,
@@ -76,17 +77,17 @@ export class LocalLogs implements PartitionLogs {
     logs[index] = log
   }
 
-  /** Takes a deleted topic's logs out and closes them; their directories are the caller's to remove. */
+  /** Takes a deleted topic's logs out; closing them and removing their directories is the caller's. */
   removeTopic(topic: CatalogTopic): PartitionLog[] {
     const logs = this.logs.get(topic.id) ?? []
     this.logs.delete(topic.id)
     for (const log of logs) log.isDeleted = true
     for (const log of logs) {
-      log.close()
+      log.goOffline(new Error('the topic was deleted'))
       this.deletedTraffic.add(log.traffic)
       this.moved.delete(log)
       for (const listener of this.watchers.get(log) ?? []) {
-        listener({ partition: log.partition, readableBytes: 0, deleted: true })
+        listener(changeOf(log, 0))
       }
       this.watchers.delete(log)
     }
@@ -301,10 +302,10 @@ export class LocalLogs implements PartitionLogs {
     }
   }
 
-  /** Notes that a log's readers can see more; they are told once, at the end of this turn. */
-  highWatermarkMoved(log: PartitionLog): void {
+  /** Notes that a log's readers can see more, or less; they are told once, at the end of this turn. */
+  offsetsMoved(log: PartitionLog): void {
     if (!this.watchers.has(log)) return
-    if (this.moved.size === 0) queueMicrotask(() => this.tellWatchers())
+    if (this.moved.size === 0) atEndOfTurn(() => this.tellWatchers())
     if (!this.moved.has(log)) this.moved.set(log, log.toldReadableBytes)
   }
 
@@ -317,7 +318,7 @@ export class LocalLogs implements PartitionLogs {
       const listeners = this.watchers.get(log)
       if (listeners === undefined) continue
       for (const listener of [...listeners]) {
-        listener({ partition: log.partition, readableBytes, deleted: false })
+        listener(changeOf(log, readableBytes))
       }
     }
   }
@@ -372,7 +373,7 @@ export class LocalLogs implements PartitionLogs {
     const log = this.require(partition)
     if (offset > log.highWatermark) throw new ProtocolError('OFFSET_OUT_OF_RANGE')
     if (offset > log.logStartOffset) {
-      log.logStartOffset = offset
+      log.moveStart(offset)
       try {
         await this.saveLogStartOffsets()
       } catch (error) {
@@ -397,6 +398,11 @@ function factsOf(batch: Buffer, origin: AppendOrigin): BatchFacts {
     producerEpoch: batchProducerEpoch(batch, 0),
     baseSequence: batchBaseSequence(batch, 0),
   }
+}
+
+function changeOf(log: PartitionLog, readableBytes: number): LogChange {
+  const { partition, logStartOffset, isDeleted } = log
+  return { partition, readableBytes, logStartOffset, deleted: isDeleted }
 }
 
 function takeOfflineIfFailed(log: PartitionLog, error: unknown): void {

@@ -5,8 +5,9 @@
  *
  * Life of a data directory: opened under a lock; the clean-shutdown mark, if there, is taken away
  * first, so that a crash from here on is seen as one; logs are opened, and what a crash left unsynced is
- * synced before anybody reads it; while running, recovery points are checkpointed once a minute; on close
- * everything is synced, closed, checkpointed, and the mark is put back last.
+ * synced before anybody reads it; while running, recovery points and log start offsets are checkpointed and
+ * old segments removed now and then; on close everything is synced, closed, checkpointed, and the mark is put
+ * back last.
  */
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -19,21 +20,17 @@ import { clusterMetadataTopic } from '../internal-topic-names.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
 import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
+import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
 import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
-import {
-  deletedDirectorySuffix,
-  parsePartitionDirectoryName,
-  partitionDirectoryName,
-  setAsideDirectoryName,
-  strayDirectorySuffix,
-} from './log-files.ts'
+import { partitionDirectoryName } from './log-files.ts'
 import { OffsetCheckpoints } from './offset-checkpoints.ts'
 import { openLog } from './open-log.ts'
 import { OpenSegments } from './open-segments.ts'
+import { deletePartitions, requireOwner, tidyPartitionDirectories } from './partition-directories.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
-import { readTopicId } from './partition-metadata.ts'
+import { RetentionCheck } from './retention-check.ts'
 
 export interface LocalStorageOptions {
   readonly directory: string
@@ -43,7 +40,12 @@ export interface LocalStorageOptions {
   readonly metadataVersion: number
   readonly maxOpenSegments: number
   readonly producerIdExpirationMs: number
+  /** Between two checkpoints of the recovery points, and of the log start offsets. */
   readonly checkpointIntervalMs: number
+  readonly startOffsetCheckpointIntervalMs: number
+  /** From the start to the first search for old segments, and between two. */
+  readonly initialTaskDelayMs: number
+  readonly retentionCheckIntervalMs: number
   readonly topicConfigs: TopicConfigResolver
   readonly disk: Disk
   readonly clock: Clock
@@ -55,6 +57,8 @@ export interface LocalStorage {
   readonly identity: DirectoryIdentity
   readonly logs: LocalLogs
   readonly catalog: LocalCatalog
+  readonly retention: RetentionCheck
+  readonly removal: FileRemoval
   /** Syncs and closes everything and leaves the mark of a clean shutdown. */
   close(): Promise<void>
 }
@@ -80,6 +84,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const checkpoints = new OffsetCheckpoints(disk, directory)
 
     const commit = new GroupCommit(disk, clock, logger)
+    const removal = new FileRemoval(disk, clock, logger)
     const environment: PartitionLogEnvironment = {
       disk,
       clock,
@@ -87,13 +92,15 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       openSegments: new OpenSegments(options.maxOpenSegments),
       random: Math.random,
       syncWanted: log => commit.request(log),
-      highWatermarkMoved: log => logs.highWatermarkMoved(log),
+      offsetsMoved: log => logs.offsetsMoved(log),
+      discard: path => removal.removeAfter(0, [path]),
     }
     const logs = new LocalLogs(pool, commit)
 
     const open = (partition: PartitionRef, config: TopicConfig): PartitionLog => {
       const name = partitionDirectoryName(partition)
       const path = join(directory, name)
+      requireOwner(disk, path, partition.topicId)
       disk.makeDirectory(path)
       const log = openLog(partition, path, config, environment, {
         wasShutDownCleanly,
@@ -114,7 +121,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     )
     const { deletedIds } = catalog.load()
 
-    setStrayDirectoriesAside(disk, directory, catalog, deletedIds, logger)
+    tidyPartitionDirectories(directory, catalog.current(), deletedIds, { disk, logger, removal })
     const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
       let log: PartitionLog
       try {
@@ -164,7 +171,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     }
     catalog.prepare = async ({ created, deleted, changed }: CatalogEvent) => {
       for (const topic of deleted) {
-        for (const log of logs.removeTopic(topic)) deletePartitionDirectory(disk, log, logger)
+        const { fileDeleteDelayMs } = options.topicConfigs(catalog.current().brokerConfigs)({})
+        await deletePartitions(logs.removeTopic(topic), fileDeleteDelayMs, { disk, logger, removal })
       }
       for (const topic of created) await addLogs(topic)
       for (const topic of changed) {
@@ -183,27 +191,40 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       return saving
     }
 
-    let timer: Timer | undefined
-    const scheduleHousekeeping = (): void => {
-      timer = clock.after(options.checkpointIntervalMs, () => {
-        for (const log of all()) {
-          log.producers.expire(clock.now(), options.producerIdExpirationMs)
-          attempt(logger, 'index entries could not be written; they are tried again', () => {
-            if (!log.isOffline) log.activeSegment.writeIndexes()
-          })
-        }
-        attempt(logger, 'checkpoints could not be written; they are tried again', () =>
-          checkpoints.write(all()),
-        )
-        scheduleHousekeeping()
+    const retention = new RetentionCheck(() => logs.all(), { disk, clock, logger, removal })
+    const timers = new Set<Timer>()
+    const repeat = (firstDelayMs: number, intervalMs: number, work: () => void): void => {
+      const timer = clock.after(firstDelayMs, () => {
+        timers.delete(timer)
+        repeat(intervalMs, intervalMs, work)
+        work()
       })
+      timers.add(timer)
     }
-    scheduleHousekeeping()
+    const { checkpointIntervalMs, startOffsetCheckpointIntervalMs } = options
+    const notWritten = 'checkpoints could not be written; they are tried again'
+    repeat(checkpointIntervalMs, checkpointIntervalMs, () => {
+      for (const log of all()) {
+        log.producers.expire(clock.now(), options.producerIdExpirationMs)
+        attempt(logger, 'index entries could not be written; they are tried again', () => {
+          if (log.isOffline) return
+          log.activeSegment.writeIndexes()
+          log.epochs.store()
+        })
+      }
+      attempt(logger, notWritten, () => checkpoints.write(all()))
+    })
+    repeat(startOffsetCheckpointIntervalMs, startOffsetCheckpointIntervalMs, () => {
+      attempt(logger, notWritten, () => checkpoints.writeLogStartOffsets(all()))
+    })
+    repeat(options.initialTaskDelayMs, options.retentionCheckIntervalMs, () => void retention.run())
 
     const close = async (): Promise<void> => {
-      timer?.cancel()
+      for (const timer of timers) timer.cancel()
       try {
         await catalog.idle()
+        await retention.close()
+        await removal.close()
         await syncAll()
         const logsToClose = all()
         let isWhole = logsToClose.every(log => !log.isOffline)
@@ -228,6 +249,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       identity,
       logs,
       catalog,
+      retention,
+      removal,
       close() {
         closed ??= close()
         return closed
@@ -263,49 +286,4 @@ async function syncIndexes(disk: Disk, logs: readonly PartitionLog[]): Promise<v
   const outcomes = await Promise.allSettled(Array.from({ length: concurrentSyncs }, worker))
   const failed = outcomes.find(outcome => outcome.status === 'rejected')
   if (failed !== undefined) throw failed.reason
-}
-
-/**
- * Directories of topics that the catalogue no longer has. Those that the metadata log deleted are
- * removed; one that it never knew is somebody's data, so it is only moved out of the way, as Kafka does.
- */
-function setStrayDirectoriesAside(
-  disk: Disk,
-  directory: string,
-  catalog: LocalCatalog,
-  deletedIds: ReadonlySet<string>,
-  logger: Logger,
-): void {
-  for (const name of disk.list(directory)) {
-    const path = join(directory, name)
-    if (name.endsWith(deletedDirectorySuffix) && disk.isDirectory(path)) {
-      disk.removeDirectory(path)
-      continue
-    }
-    const partition = parsePartitionDirectoryName(name)
-    if (partition === undefined || partition.topic === metadataPartition.topic) continue
-    const topicId = readTopicId(disk, path)
-    const topic = catalog.current().topics.get(partition.topic)
-    if (topic !== undefined && partition.index < topic.partitions.length) {
-      if (topicId === undefined || topicId === topic.id) continue
-    }
-    if (!disk.isDirectory(path)) continue
-    if (topicId !== undefined && deletedIds.has(topicId)) {
-      disk.removeDirectory(path)
-      continue
-    }
-    logger.warn({ path }, 'this partition is not in the metadata log; moving it aside with the suffix -stray')
-    const aside = setAsideDirectoryName(partition, topicId ?? 'unknown', strayDirectorySuffix)
-    disk.rename(path, join(directory, aside))
-  }
-}
-
-function deletePartitionDirectory(disk: Disk, log: PartitionLog, logger: Logger): void {
-  const { partition, directory } = log
-  const doomed = setAsideDirectoryName(partition, partition.topicId, deletedDirectorySuffix)
-  const path = join(dirname(directory), doomed)
-  attempt(logger, `${directory} could not be removed; a restart tries again`, () => {
-    disk.rename(directory, path)
-    disk.removeDirectory(path)
-  })
 }

@@ -51,6 +51,9 @@ export function setAsideDirectoryName(
 }
 
 export const deletedSuffix = '.deleted'
+/** Of what compaction is writing, and of what it has written and is putting in place. */
+export const cleanedSuffix = '.cleaned'
+export const swapSuffix = '.swap'
 export const deletedDirectorySuffix = '-delete'
 export const strayDirectorySuffix = '-stray'
 export const leaderEpochFileName = 'leader-epoch-checkpoint'

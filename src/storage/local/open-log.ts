@@ -22,6 +22,7 @@ import {
 } from '../../../protocol-codecs/record-batch.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
+import { finishInterruptedSwap } from './interrupted-swap.ts'
 import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-files.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { readTopicId, writeTopicId } from './partition-metadata.ts'
@@ -77,9 +78,12 @@ export function openLog(
     log.namesAreUnsynced = true
     removeSnapshots(log, found.snapshots, () => true)
   }
-  log.epochs.truncateTo(log.logEndOffset)
+  // Where nothing is left, the epoch that wrote last is the one that begins at the end.
+  const startOffset = Math.max(log.logStartOffset, log.segments[0]?.baseOffset ?? 0)
+  log.epochs.truncateTo(log.logEndOffset + (startOffset > 0 && log.logEndOffset === startOffset ? 1 : 0))
   if (log.epochs.latest() < 0) restoreEpochs(log)
   log.opened()
+  log.epochs.truncateStart(log.logStartOffset)
   removeStraySnapshots(log, found.snapshots)
   if (readTopicId(disk, directory) === undefined) {
     writeTopicId(disk, directory, partition.topicId)
@@ -91,14 +95,18 @@ export function openLog(
 /** Removes what half-done work left behind; gives the base offsets of segments and snapshots in order. */
 function tidyDirectory(log: PartitionLog): { segments: number[]; snapshots: number[] } {
   const { disk } = log.environment
-  const names = disk.list(log.directory)
+  let names = disk.list(log.directory)
+  for (const name of names) {
+    const path = join(log.directory, name)
+    if (name.endsWith('.tmp')) disk.remove(path)
+    else if (name.endsWith(deletedSuffix)) log.environment.discard(path)
+  }
+  if (finishInterruptedSwap(disk, log.environment.logger, log.directory, names)) {
+    names = disk.list(log.directory)
+  }
   const segments: number[] = []
   const snapshots: number[] = []
   for (const name of names) {
-    if (name.endsWith(deletedSuffix) || name.endsWith('.cleaned') || name.endsWith('.tmp')) {
-      disk.remove(join(log.directory, name))
-      continue
-    }
     const file = parseSegmentFileName(name)
     if (file?.kind === 'log') segments.push(file.baseOffset)
     if (file?.kind === 'snapshot') snapshots.push(file.baseOffset)

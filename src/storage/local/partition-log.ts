@@ -37,8 +37,10 @@ export interface PartitionLogEnvironment {
   readonly random: () => number
   /** Called when bytes are waiting to be synced. */
   syncWanted(log: PartitionLog): void
-  /** Called when the high watermark moved. */
-  highWatermarkMoved(log: PartitionLog): void
+  /** Called when the high watermark or the log start offset moved. */
+  offsetsMoved(log: PartitionLog): void
+  /** Removes a file that nobody needs, when it is convenient. */
+  discard(path: string): void
 }
 
 /** Facts of a batch that the caller has read from its header. */
@@ -75,6 +77,8 @@ export class PartitionLog {
   readonly producers = new ProducerStates()
   readonly epochs: LeaderEpochs
   readonly segments: Segment[] = []
+  /** Oldest segments that are not part of the log any more, and whose files have yet to be renamed. */
+  readonly retiring: Segment[] = []
   readonly traffic = new LogTraffic()
   logStartOffset = 0
   logEndOffset = 0
@@ -241,6 +245,26 @@ export class PartitionLog {
     return segment
   }
 
+  /** Moves the log start up; what is below cannot be read any more, but its segments stay. */
+  moveStart(offset: number): void {
+    if (offset <= this.logStartOffset) return
+    this.logStartOffset = offset
+    this.epochs.truncateStart(offset)
+    this.environment.offsetsMoved(this)
+  }
+
+  /**
+   * Takes the oldest segments out, but not the active one; the log starts behind them at least. Their files are
+   * the caller's to remove: `retiring` has those that still have their names.
+   */
+  removeOldest(count: number): void {
+    const removed = this.segments.splice(0, Math.min(count, this.segments.length - 1))
+    for (const segment of removed) segment.remove()
+    this.retiring.push(...removed)
+    this.forgetCursors()
+    this.moveStart(this.segments[0]!.baseOffset)
+  }
+
   /** Writes the producers' state at the log end. It need not be synced: a damaged one is noticed by its checksum. */
   writeProducerSnapshot(): void {
     if (this.snapshotOffset === this.logEndOffset) return
@@ -348,7 +372,7 @@ export class PartitionLog {
     this.readableBytes = bytes
     this.highWatermarkSegment = segment
     this.highWatermarkPosition = position
-    this.environment.highWatermarkMoved(this)
+    this.environment.offsetsMoved(this)
   }
 
   // Reading
@@ -388,10 +412,6 @@ export class PartitionLog {
     return Math.max(0, low - 1)
   }
 
-  nextSegment(segment: Segment): Segment | undefined {
-    return this.segments[this.segmentIndex(segment.baseOffset) + 1]
-  }
-
   /** Remembers where the batch that starts at `offset` lies: a reader will ask for it next. */
   remember(offset: number, segment: Segment, position: number): void {
     this.cursors.add(offset, segment, position)
@@ -406,6 +426,7 @@ export class PartitionLog {
     try {
       if (this.isDeleted || this.isOffline || this.logEndOffset === 0) return
       this.writeProducerSnapshot()
+      this.epochs.store()
       this.activeSegment.finishIndexes()
     } finally {
       this.forgetCursors()

@@ -73,6 +73,8 @@ export class Segment {
   private users = 0
   /** For good: its log is closed, or it is not part of it any more. */
   isClosed = false
+  /** It is not part of its log any more, and its files may have other names or be gone. */
+  isRemoved = false
 
   constructor(files: SegmentFiles, baseOffset: number, size: number, isNew: boolean) {
     this.files = files
@@ -313,6 +315,7 @@ export class Segment {
 
   /** Makes the segment's bytes, and the indexes of one that is full, survive a power loss. */
   async sync(): Promise<void> {
+    if (this.isRemoved) return
     const descriptor = this.file()
     this.users++
     try {
@@ -329,6 +332,7 @@ export class Segment {
     this.indexesWereWritten = false
     try {
       for (const kind of ['index', 'timeindex'] as const) {
+        if (this.isRemoved) return
         const descriptor = disk.openForWrite(this.filePath(kind), false)
         try {
           await disk.sync(descriptor)
@@ -407,6 +411,17 @@ export class Segment {
     }
     this.closeFile()
     return true
+  }
+
+  /** When the log was last written to, as far as the disk knows. */
+  lastWrittenMs(): number {
+    return this.files.disk.modifiedTimeMs(this.path)
+  }
+
+  /** Takes the segment out of its log: who is reading it finishes, nobody else begins. */
+  remove(): void {
+    this.isRemoved = true
+    this.close()
   }
 
   /** Closes the files for good, after the last reader. */

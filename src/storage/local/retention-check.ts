@@ -1,0 +1,157 @@
+/**
+ * Carries out what `retention.ts` finds, for all logs of a data directory, now and then.
+ *
+ * A segment goes in three steps, each of which may be the last before a crash. It is taken out of its log, which
+ * then starts behind it: from here on nobody begins to read it, and who is reading finishes, since its files
+ * stay open until then. Its files are renamed to `.deleted`, the oldest segment first, so that a crash leaves a
+ * log without a gap; a start that finds them under their old names has them again, until the next check. After
+ * `file.delete.delay.ms` they are removed.
+ *
+ * The log end offset must survive: when all records go, the empty segment that tells it is on disk, and its
+ * name is safe, before the files of the others lose theirs.
+ *
+ * Kafka runs the same rules, except that it looks at logs that are compacted after each round of the cleaner.
+ */
+
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Clock } from '../../platform/clock.ts'
+import type { Disk } from '../../platform/disk.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { FileRemoval } from './file-removal.ts'
+import { deletedSuffix, parseSegmentFileName } from './log-files.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { judgeSegments } from './retention.ts'
+import type { Segment } from './segment.ts'
+
+/** For so long the event loop is kept at a time. */
+const turnMs = 5
+
+export interface RetentionCheckOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly removal: FileRemoval
+}
+
+export class RetentionCheck {
+  private readonly options: RetentionCheckOptions
+  private readonly logs: () => Iterable<PartitionLog>
+  private running: Promise<void> | undefined
+  private turnStartedMs = 0
+  private isClosed = false
+
+  constructor(logs: () => Iterable<PartitionLog>, options: RetentionCheckOptions) {
+    this.logs = logs
+    this.options = options
+  }
+
+  /** Looks at every log once; at most one round runs at a time. */
+  run(): Promise<void> {
+    this.running ??= this.checkAll().finally(() => {
+      this.running = undefined
+    })
+    return this.running
+  }
+
+  /** Lets what is under way finish; no round begins any more. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    await this.running
+  }
+
+  private async checkAll(): Promise<void> {
+    const { clock, logger } = this.options
+    this.turnStartedMs = clock.monotonic()
+    // Logs come and go while this goes on.
+    for (const log of [...this.logs()]) {
+      if (this.isClosed) return
+      await this.yieldIfLong()
+      if (log.isOffline) continue
+      try {
+        this.takeOutExpired(log)
+        if (log.retiring.length > 0) await this.retire(log)
+      } catch (error) {
+        logger.error({ err: error, directory: log.directory }, 'old segments could not be removed')
+      }
+    }
+  }
+
+  private async yieldIfLong(): Promise<void> {
+    const { clock } = this.options
+    if (clock.monotonic() - this.turnStartedMs < turnMs) return
+    await nextTurn()
+    this.turnStartedMs = clock.monotonic()
+  }
+
+  private takeOutExpired(log: PartitionLog): void {
+    const { clock, logger } = this.options
+    const { expired, fromTheFuture } = judgeSegments<Segment>(log, log.config, clock.now())
+    if (fromTheFuture !== undefined) {
+      logger.warn(
+        { segment: fromTheFuture.path, maxTimestampMs: fromTheFuture.maxTimestampMs },
+        'a segment contains timestamps in the future, so it cannot be deleted by age, nor can those behind it',
+      )
+    }
+    if (expired.length === 0) return
+    let count = expired.length
+    if (count === log.segments.length) {
+      try {
+        log.roll()
+      } catch (error) {
+        // A disk that is full has no room for a snapshot of producers; the others still make some.
+        logger.error({ err: error, directory: log.directory }, 'a segment could not be rolled to be deleted')
+        count--
+      }
+    }
+    // The end of an empty log is the name of a file.
+    if (log.segments.length === count + 1 && log.activeSegment.size === 0) log.activeSegment.file()
+    for (const { segment, reason } of expired.slice(0, count)) {
+      const { path, size, maxTimestampMs } = segment
+      logger.info({ segment: path, size, maxTimestampMs }, `deleting a segment due to ${reason}`)
+    }
+    log.removeOldest(count)
+    logger.info(
+      { directory: log.directory, logStartOffset: log.logStartOffset },
+      'incremented the log start offset due to segment deletion',
+    )
+  }
+
+  /** Takes their names from the files of segments that are out of the log, and has them removed later. */
+  private async retire(log: PartitionLog): Promise<void> {
+    const { disk, removal } = this.options
+    const { directory, retiring } = log
+    if (log.segments[0]!.isNew) await disk.syncDirectory(directory)
+    const renamed: string[] = []
+    try {
+      const files = filesByBaseOffset(disk.list(directory))
+      for (let segment = retiring[0]; segment !== undefined; segment = retiring[0]) {
+        await this.yieldIfLong()
+        // Its directory may have another name by now, or belong to a new topic of the same name.
+        if (log.isDeleted) return
+        for (const name of files.get(segment.baseOffset) ?? []) {
+          const path = join(directory, name)
+          disk.rename(path, path + deletedSuffix)
+          renamed.push(path + deletedSuffix)
+        }
+        retiring.shift()
+      }
+    } finally {
+      removal.removeAfter(log.config.fileDeleteDelayMs, renamed)
+    }
+  }
+}
+
+/** Names of segments' files; what holds the records comes first, for without it the others mean nothing. */
+function filesByBaseOffset(names: readonly string[]): Map<number, string[]> {
+  const files = new Map<number, string[]>()
+  for (const name of names) {
+    const file = parseSegmentFileName(name)
+    if (file === undefined) continue
+    const ofSegment = files.get(file.baseOffset) ?? []
+    if (file.kind === 'log') ofSegment.unshift(name)
+    else ofSegment.push(name)
+    files.set(file.baseOffset, ofSegment)
+  }
+  return files
+}
