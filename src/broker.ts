@@ -28,10 +28,12 @@ import { ProducerIds } from './requests/producer-ids.ts'
 import type { Services } from './requests/services.ts'
 import { supportedApis } from './requests/supported-apis.ts'
 import type { BrokerSettings } from './settings/broker-settings.ts'
+import { DynamicSettings, type StaticConfigs } from './settings/dynamic-settings.ts'
 import { parseIpOverrides } from './settings/listener-syntax.ts'
 import { type Listener as ListenerSetting, resolveListeners } from './settings/listeners.ts'
-import { effectiveTopicConfig } from './settings/topic-config.ts'
+import { liveTopicConfigs } from './settings/topic-config.ts'
 import { openLocalStorage } from './storage/local/local-storage.ts'
+import { configAdministration } from './topics/config-administration.ts'
 import { topicAdministration } from './topics/topic-administration.ts'
 import { version } from './version.ts'
 
@@ -39,6 +41,8 @@ export interface BrokerOptions {
   readonly logger?: Logger
   readonly clock?: Clock
   readonly disk?: Disk
+  /** Which settings somebody has set, for who asks; if not given, those that differ from the defaults. */
+  readonly given?: StaticConfigs
   /** Serves metrics on `metrics.port`; without this no port but the listeners is opened. */
   readonly metrics?: MetricsOptions
 }
@@ -106,18 +110,19 @@ async function openWatchedBroker(
   const pool = bufferPool()
   const dataDirectory = resolve(settings['log.dir']?.[0] ?? settings['log.dirs'][0]!)
   const nodeId = settings['node.id']
+  const dynamicSettings = new DynamicSettings(settings, options.given)
   const storage = await openLocalStorage({
     directory: dataDirectory,
     nodeId,
     clusterId: settings['cluster.id'] ?? undefined,
     metadataVersion: features[0]!.level,
     maxOpenSegments,
-    producerIdExpirationMs: settings['producer.id.expiration.ms'],
+    producerIdExpirationMs: () => dynamicSettings.current()['producer.id.expiration.ms'],
     checkpointIntervalMs: settings['log.flush.offset.checkpoint.interval.ms'],
     startOffsetCheckpointIntervalMs: settings['log.flush.start.offset.checkpoint.interval.ms'],
     initialTaskDelayMs: settings['log.initial.task.delay.ms'],
     retentionCheckIntervalMs: settings['log.retention.check.interval.ms'],
-    topicConfigs: () => overrides => effectiveTopicConfig(settings, overrides),
+    topicConfigs: liveTopicConfigs(dynamicSettings),
     disk: measuredDisk(options.disk ?? systemDisk(), diskTimes),
     clock,
     logger,
@@ -127,7 +132,9 @@ async function openWatchedBroker(
   const { clusterId } = storage.identity
   const cluster = singleNode({ clusterId, nodeId, rack: settings['broker.rack'] })
   const { catalog, logs } = storage
-  const topics = topicAdministration({ catalog, settings, cluster, logger })
+  dynamicSettings.apply(catalog.current().brokerConfigs)
+  catalog.onChange(({ snapshot }) => dynamicSettings.apply(snapshot.brokerConfigs))
+  const topics = topicAdministration({ catalog, settings: dynamicSettings, cluster, logger })
   const groups = createGroupCoordinator({
     settings: groupSettings(settings),
     catalog,
@@ -139,7 +146,9 @@ async function openWatchedBroker(
   })
   const diskSpace = () => diskSpaceOf(dataDirectory)
   const services: Services = {
-    settings,
+    get settings() {
+      return dynamicSettings.current()
+    },
     clock,
     logger,
     catalog,
@@ -147,6 +156,7 @@ async function openWatchedBroker(
     logDirectory: { path: dataDirectory, space: diskSpace },
     cluster,
     topics,
+    configs: configAdministration({ catalog, settings: dynamicSettings, logger }),
     groups,
     fetchSessions: new FetchSessions({
       maxSessionCount: settings['max.incremental.fetch.session.cache.slots'],
@@ -164,12 +174,8 @@ async function openWatchedBroker(
 
   const requestMetrics = new RequestMetrics()
   const dispatcher = new Dispatcher(handlers, services, requestMetrics)
-  const perIp = parseIpOverrides(settings['max.connections.per.ip.overrides'])
-  const budget = new ConnectionBudget(
-    settings['max.connections'],
-    settings['max.connections.per.ip'],
-    typeof perIp === 'string' ? new Map() : perIp,
-  )
+  const budget = new ConnectionBudget(...connectionLimits(dynamicSettings.current()))
+  dynamicSettings.onChange(changed => budget.limit(...connectionLimits(changed)))
   const limits = {
     maxFrameSize: settings['socket.request.max.bytes'],
     maxInFlight,
@@ -226,6 +232,17 @@ async function openWatchedBroker(
       return stopped
     },
   }
+}
+
+function connectionLimits(
+  settings: BrokerSettings,
+): [max: number, perIp: number, ReadonlyMap<string, number>] {
+  const overrides = parseIpOverrides(settings['max.connections.per.ip.overrides'])
+  return [
+    settings['max.connections'],
+    settings['max.connections.per.ip'],
+    typeof overrides === 'string' ? new Map() : overrides,
+  ]
 }
 
 /** Where clients are sent, as far as it is known without one. */

@@ -90,7 +90,9 @@ export async function startBroker(options: EmbeddedBrokerOptions = {}): Promise<
     const loaded = loadSettings({ options: { ...embeddedDefaults, ...temporary, ...given } })
     for (const { level, message } of loaded.remarks) logger[level](message)
     const disk = isKept ? systemDisk() : unsyncedDisk(systemDisk())
-    const broker = await openBroker(loaded.settings, { logger, disk, metrics: { portIsRequired: true } })
+    const { settings, given: origins } = loaded
+    const metrics = { portIsRequired: true }
+    const broker = await openBroker(settings, { logger, disk, given: origins, metrics })
     let stopped: Promise<void> | undefined
     const stop = () => {
       stopped ??= broker.stop().finally(removeTemporaryDirectory)

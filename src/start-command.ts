@@ -100,7 +100,7 @@ export async function runBroker(options: StartOptions): Promise<void> {
   try {
     const { openBroker } = await import('./broker.ts')
     const metrics = { portIsRequired: given.has('metrics.port'), ofProcess: true }
-    const broker = await openBroker(settings, { logger, metrics })
+    const broker = await openBroker(settings, { logger, given, metrics })
     const startMs = Math.round(performance.now())
     const places = broker.listeners.map(shownAddress).join(', ')
     process.stdout.write(

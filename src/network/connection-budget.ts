@@ -1,12 +1,19 @@
 /** How many connections there may be, in all and from one address (`max.connections` and its kin). */
 export class ConnectionBudget {
-  private readonly max: number
-  private readonly maxPerIp: number
-  private readonly overrides: ReadonlyMap<string, number>
+  private max: number
+  private maxPerIp: number
+  private overrides: ReadonlyMap<string, number>
   private total = 0
   private readonly perIp = new Map<string, number>()
 
   constructor(max: number, maxPerIp: number, overrides: ReadonlyMap<string, number>) {
+    this.max = max
+    this.maxPerIp = maxPerIp
+    this.overrides = overrides
+  }
+
+  /** Other limits from now on. Connections beyond them that are there already may stay. */
+  limit(max: number, maxPerIp: number, overrides: ReadonlyMap<string, number>): void {
     this.max = max
     this.maxPerIp = maxPerIp
     this.overrides = overrides

@@ -5,9 +5,8 @@
 import { errorCodes } from '../../protocol-codecs/error-codes.ts'
 import { createTopicsRequest, createTopicsResponse } from '../../protocol-codecs/messages/create-topics.ts'
 import { zeroUuid } from '../../protocol-codecs/schema.ts'
-import type { BrokerSettings } from '../settings/broker-settings.ts'
+import type { ConfigAdministration } from '../topics/config-administration.ts'
 import type { TopicCreation } from '../topics/topic-administration.ts'
-import { topicConfigEntries } from '../topics/topic-config-entries.ts'
 import { handler } from './handler.ts'
 import { refuseIfTimedOut } from './request-timeout.ts'
 
@@ -27,7 +26,7 @@ export const createTopics = handler({
       configs,
     }))
     const results = await services.topics.create(topics, request.validateOnly)
-    return { topics: results.map(result => entryOf(result, services.settings)) }
+    return { topics: results.map(result => entryOf(result, services.configs)) }
   },
 
   refuse: (request, error, message) => ({
@@ -41,7 +40,7 @@ export const createTopics = handler({
   }),
 })
 
-function entryOf(result: TopicCreation, settings: BrokerSettings) {
+function entryOf(result: TopicCreation, configurations: ConfigAdministration) {
   const { name } = result
   if (result.error !== 'NONE') {
     return { name, errorCode: errorCodes[result.error], errorMessage: result.message, configs: [] }
@@ -53,10 +52,12 @@ function entryOf(result: TopicCreation, settings: BrokerSettings) {
     errorMessage: null,
     numPartitions: result.partitionCount,
     replicationFactor: result.replicationFactor,
-    configs: topicConfigEntries(settings, result.overrides).map(entry => ({
-      ...entry,
+    configs: configurations.describeCreated(result.overrides).map(entry => ({
+      name: entry.name,
+      value: entry.value,
       readOnly: false,
-      isSensitive: false,
+      configSource: entry.source,
+      isSensitive: entry.setting.sensitive === true,
     })),
   }
 }

@@ -7,12 +7,14 @@ import type { Logger } from '../platform/logger.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
 import type { TopicCatalog } from '../storage/topic-catalog.ts'
+import type { ConfigAdministration } from '../topics/config-administration.ts'
 import type { TopicAdministration } from '../topics/topic-administration.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { SupportedApi } from './supported-apis.ts'
 
 export interface Services {
+  /** As they are now: what may change while the broker runs is read here each time. */
   readonly settings: BrokerSettings
   readonly clock: Clock
   readonly logger: Logger
@@ -22,6 +24,7 @@ export interface Services {
   readonly logDirectory: { readonly path: string; space(): Promise<DiskSpace> }
   readonly cluster: Cluster
   readonly topics: TopicAdministration
+  readonly configs: ConfigAdministration
   readonly groups: GroupCoordinator
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds

@@ -146,9 +146,10 @@ t.test('values that contradict each other stop the start too', async t => {
   const first = (...overrides: string[]) => problemsOf({ overrides })[0]
   t.equal(
     first('group.min.session.timeout.ms=10', 'group.max.session.timeout.ms=5'),
-    'group.min.session.timeout.ms cannot be 10 (--override): group.max.session.timeout.ms is 5.',
+    'group.min.session.timeout.ms (--override): 10 is more than group.max.session.timeout.ms, which is 5.',
   )
-  t.equal(first('broker.id=3', 'node.id=4'), 'broker.id cannot be 3 (--override): node.id is 4.')
+  t.equal(first('broker.id=3', 'node.id=4'), 'broker.id (--override): 3 is not node.id, which is 4.')
+  t.match(first('max.connections.per.ip=0'), /can be set to zero only if .*overrides property is set/)
   t.match(first('listeners=CONTROLLER://:9093'), /No listener is left/)
   t.match(first('listeners=PLAINTEXT://:1,PLAINTEXT://:2'), /PLAINTEXT appears twice/)
   t.match(
@@ -172,7 +173,7 @@ t.test('unknown keys warn, keys without effect are mentioned, older names are un
       'num.io.threads=8',
       'controller.quorum.voters=1@localhost:9093',
       'ssl.key.password=x',
-      'log.retention.bytes=5',
+      'log.cleaner.min.compaction.lag.ms=5',
     ],
     file: file(
       'broker.id=9\nlog.dir=/var/lib/ottla\nauthorizer.class.name=\nnum.partitions=1\nnum.partitions=2\n',
@@ -186,7 +187,7 @@ t.test('unknown keys warn, keys without effect are mentioned, older names are un
       'info: num.io.threads (--override) has no effect: Ottla has an event loop where Kafka has thread pools',
       'debug: controller.quorum.voters (--override) has no effect: it concerns several brokers, and this is a single node',
       'warn: ssl.key.password (--override) has no effect: TLS and SASL are not served yet',
-      'warn: log.retention.bytes (--override) has no effect: retention is not carried out yet, so nothing is deleted by age or size',
+      'warn: log.cleaner.min.compaction.lag.ms (--override) has no effect: compaction is not carried out yet',
     ],
   )
   t.match(settings, { 'node.id': 9, 'log.dirs': ['/var/lib/ottla'], 'num.partitions': 2 })

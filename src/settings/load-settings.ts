@@ -11,8 +11,8 @@ import {
   brokerSettingTable,
   findBrokerSetting,
 } from './broker-settings.ts'
+import { conflictsOf } from './conflicts.ts'
 import { environmentSettings } from './environment.ts'
-import { listenerProblems } from './listeners.ts'
 import { PropertiesSyntaxError, parseProperties } from './properties-file.ts'
 import { format, parse, type Setting, type SettingValue } from './setting.ts'
 import { findWithoutEffect } from './settings-without-effect.ts'
@@ -128,20 +128,7 @@ function resolveAliases(
 /** What no single value shows. */
 function conflicts(settings: BrokerSettings, given: ReadonlyMap<string, GivenSetting>): string[] {
   const at = (name: string) => given.get(name)?.origin ?? 'default'
-  const sentences = listenerProblems(settings).map(
-    ({ name, problem }) => `${name} (${at(name)}): ${problem}.`,
-  )
-  const shortest = settings['group.min.session.timeout.ms']
-  const longest = settings['group.max.session.timeout.ms']
-  if (shortest > longest) {
-    const name = 'group.min.session.timeout.ms'
-    sentences.push(`${name} cannot be ${shortest} (${at(name)}): group.max.session.timeout.ms is ${longest}.`)
-  }
-  const brokerId = settings['broker.id']
-  if (brokerId !== -1 && brokerId !== settings['node.id']) {
-    sentences.push(`broker.id cannot be ${brokerId} (${at('broker.id')}): node.id is ${settings['node.id']}.`)
-  }
-  return sentences
+  return conflictsOf(settings).map(({ name, problem }) => `${name} (${at(name)}): ${problem}.`)
 }
 
 export function loadSettings(sources: SettingSources): LoadedSettings {

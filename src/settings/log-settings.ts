@@ -14,6 +14,10 @@ const notUsed = 'it is not used yet'
 
 const never = Number.POSITIVE_INFINITY
 
+function neverZero(retention: number): string | undefined {
+  return retention === 0 ? 'Value must be unlimited (-1) or greater than or equal to 1' : undefined
+}
+
 function atMostOneDirectory(directories: readonly string[]): string | undefined {
   return directories.length > 1 ? 'Ottla keeps everything in one data directory' : undefined
 }
@@ -76,6 +80,7 @@ export const logSettings = {
     documentation: 'The size at which a segment file is closed and a new one begun.',
   }),
   'log.roll.ms': long(null, {
+    atLeast: 1,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'The age at which a segment is closed even if it is not full; log.roll.hours if unset.',
@@ -86,6 +91,7 @@ export const logSettings = {
     documentation: 'The age, in hours, at which a segment is closed even if it is not full.',
   }),
   'log.roll.jitter.ms': long(null, {
+    atLeast: 0,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation:
@@ -98,15 +104,18 @@ export const logSettings = {
     documentation: 'As log.roll.jitter.ms, in hours.',
   }),
   'log.retention.ms': long(null, {
+    problem: neverZero,
     dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'How long records are kept; -1 for ever, log.retention.minutes if unset.',
   }),
   'log.retention.minutes': int(null, {
+    problem: neverZero,
     importance: 'high',
     documentation: 'How long records are kept, in minutes; log.retention.hours if unset.',
   }),
   'log.retention.hours': int(168, {
+    problem: neverZero,
     importance: 'high',
     documentation: 'How long records are kept, in hours; -1 for ever.',
   }),
@@ -241,7 +250,6 @@ export const logSettings = {
   'num.recovery.threads.per.data.dir': int(2, {
     notYet: notUsed,
     atLeast: 1,
-    dynamic: 'cluster-wide',
     importance: 'high',
     documentation: 'How many partitions are opened or recovered at the same time when the broker starts.',
   }),

@@ -43,7 +43,6 @@ export const networkSettings = {
     problem: roles => (roles.includes('broker') ? undefined : 'List must contain broker'),
   }),
   listeners: list(['PLAINTEXT://:9092'], {
-    dynamic: 'per-broker',
     importance: 'high',
     allowed: listenerForm,
     documentation:
@@ -62,7 +61,6 @@ export const networkSettings = {
   'listener.security.protocol.map': string(
     'PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
     {
-      dynamic: 'per-broker',
       importance: 'low',
       allowed: 'NAME:PROTOCOL, separated by commas',
       documentation: 'The security protocol of each listener name. Only PLAINTEXT is served yet.',

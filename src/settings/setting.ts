@@ -14,8 +14,8 @@
 export type SettingType = 'boolean' | 'int' | 'long' | 'double' | 'string' | 'list'
 export type Importance = 'high' | 'medium' | 'low'
 
-/** When a value may change: only at a start, for one broker while it runs, or for all of them at once. */
-export type Dynamic = 'read-only' | 'per-broker' | 'cluster-wide'
+/** When a value may change: only at a start, or while brokers run, for one of them or for all. */
+export type Dynamic = 'read-only' | 'cluster-wide'
 
 export type SettingValue = boolean | number | string | readonly string[] | null
 
@@ -66,7 +66,7 @@ function describeRange({ atLeast, atMost }: Range): string | undefined {
 function numberSetting<Value extends number | null>(
   type: 'int' | 'long' | 'double',
   defaultValue: Value,
-  { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY, ...facts }: Range & SettingFacts,
+  { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY, problem, ...facts }: NumberFacts,
 ): Setting<Value> {
   const range: Range = {
     ...(atLeast === Number.NEGATIVE_INFINITY ? {} : { atLeast }),
@@ -80,12 +80,12 @@ function numberSetting<Value extends number | null>(
     allowed: describeRange(range),
     problem: value => {
       if (value < atLeast) return `Value must be at least ${atLeast}`
-      return value > atMost ? `Value must be no more than ${atMost}` : undefined
+      return value > atMost ? `Value must be no more than ${atMost}` : problem?.(value)
     },
   }
 }
 
-type NumberFacts = Range & SettingFacts
+type NumberFacts = Range & SettingFacts & { problem?: (value: number) => string | undefined }
 
 /** A 32-bit integer. A default of null means: unset, another setting decides. */
 export function int(defaultValue: number, facts: NumberFacts): Setting<number>

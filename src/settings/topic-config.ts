@@ -5,6 +5,7 @@
  */
 import { type BrokerSettings, brokerSettings } from './broker-settings.ts'
 import type { BrokerConfigs } from './dynamic-configs.ts'
+import type { DynamicSettings } from './dynamic-settings.ts'
 import { format, parse, parseType, type SettingValue } from './setting.ts'
 import {
   findTopicSetting,
@@ -50,9 +51,9 @@ export type TopicConfigResolver = (brokerConfigs: BrokerConfigs) => (overrides: 
 
 function synonymValue(settings: BrokerSettings, { setting, perUnitMs }: Synonym): SettingValue {
   const value = settings[setting]
-  // A negative retention means "for ever" in every unit, so it is not multiplied.
-  if (perUnitMs === undefined || typeof value !== 'number') return value
-  return value < 0 ? -1 : value * perUnitMs
+  if (typeof value !== 'number') return value
+  // Any negative retention means "for ever", in every unit.
+  return value < 0 ? -1 : value * (perUnitMs ?? 1)
 }
 
 /** The value that the broker's settings supply to a topic configuration. */
@@ -107,6 +108,14 @@ export function effectiveTopicConfig(settings: BrokerSettings, overrides: TopicO
     minCleanableDirtyRatio: values['min.cleanable.dirty.ratio'],
     writeCaching: values['write.caching'],
   })
+}
+
+/** The configurations of topics while the broker's settings may change. */
+export function liveTopicConfigs(settings: DynamicSettings): TopicConfigResolver {
+  return brokerConfigs => {
+    const holding = settings.with(brokerConfigs)
+    return overrides => effectiveTopicConfig(holding, overrides)
+  }
 }
 
 /**

@@ -24,9 +24,11 @@ import { ProducerIds } from '../requests/producer-ids.ts'
 import type { Services } from '../requests/services.ts'
 import { supportedApis } from '../requests/supported-apis.ts'
 import { type BrokerSettings, brokerSettings } from '../settings/broker-settings.ts'
-import { effectiveTopicConfig } from '../settings/topic-config.ts'
+import { DynamicSettings } from '../settings/dynamic-settings.ts'
+import { liveTopicConfigs } from '../settings/topic-config.ts'
 import { openLocalStorage } from '../storage/local/local-storage.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
+import { configAdministration } from '../topics/config-administration.ts'
 import { topicAdministration } from '../topics/topic-administration.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -53,6 +55,7 @@ export const testNode = { clusterId: 'test-cluster', nodeId: 1, rack: null }
 export async function testServices(options: TestServicesOptions = {}): Promise<TestServices> {
   const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
   const settings = brokerSettings({ 'write.caching.default': true, ...options.settings })
+  const dynamicSettings = new DynamicSettings(settings)
   const clock = new ManualClock()
   const warnings: string[] = []
   const logger = warningsInto(warnings)
@@ -62,18 +65,19 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     clusterId: undefined,
     metadataVersion: 25,
     maxOpenSegments: 1000,
-    producerIdExpirationMs: settings['producer.id.expiration.ms'],
+    producerIdExpirationMs: () => settings['producer.id.expiration.ms'],
     checkpointIntervalMs: 60_000,
     startOffsetCheckpointIntervalMs: 60_000,
     initialTaskDelayMs: 30_000,
     retentionCheckIntervalMs: 300_000,
-    topicConfigs: () => overrides => effectiveTopicConfig(settings, overrides),
+    topicConfigs: liveTopicConfigs(dynamicSettings),
     disk: systemDisk(),
     clock: systemClock,
     logger: silentLogger,
     pool: bufferPool(),
   })
   const { catalog } = storage
+  catalog.onChange(({ snapshot }) => dynamicSettings.apply(snapshot.brokerConfigs))
   const logs = options.wrapLogs?.(storage.logs) ?? storage.logs
   const cluster = singleNode(testNode)
   const appendBatch = (topic: string, index: number, batch: Buffer): number => {
@@ -85,14 +89,17 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     return result.baseOffset
   }
   return {
-    settings,
+    get settings() {
+      return dynamicSettings.current()
+    },
     clock,
     logger,
     catalog,
     logs,
     logDirectory: { path: directory, space: () => diskSpaceOf(directory) },
     cluster,
-    topics: topicAdministration({ catalog, cluster, settings, logger }),
+    topics: topicAdministration({ catalog, cluster, settings: dynamicSettings, logger }),
+    configs: configAdministration({ catalog, settings: dynamicSettings, logger }),
     groups: undefined as never,
     fetchSessions: new FetchSessions({
       maxSessionCount: settings['max.incremental.fetch.session.cache.slots'],

@@ -45,7 +45,7 @@ export function openTestStorage(options: TestStorageOptions): Promise<LocalStora
     clusterId: options.clusterId,
     metadataVersion: 25,
     maxOpenSegments: options.maxOpenSegments ?? 100,
-    producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
+    producerIdExpirationMs: () => options.producerIdExpirationMs ?? 86_400_000,
     checkpointIntervalMs: 60_000,
     startOffsetCheckpointIntervalMs: 60_000,
     initialTaskDelayMs: 30_000,

@@ -5,6 +5,7 @@ import { type InferInput, zeroUuid } from '../../protocol-codecs/schema.ts'
 import { createTopics } from '../requests/create-topics.ts'
 import { deleteTopics } from '../requests/delete-topics.ts'
 import { brokerSettings } from '../settings/broker-settings.ts'
+import { DynamicSettings } from '../settings/dynamic-settings.ts'
 import type { TopicCatalog } from '../storage/topic-catalog.ts'
 import { call, type TestServices, type TestServicesOptions, testServices } from '../testing/test-services.ts'
 import { topicAdministration } from './topic-administration.ts'
@@ -223,7 +224,7 @@ t.test('topics that are asked for come into being once', async t => {
   const many = topicAdministration({
     ...services,
     catalog,
-    settings: brokerSettings({ 'num.partitions': 4000 }),
+    settings: new DynamicSettings(brokerSettings({ 'num.partitions': 4000 })),
   })
   const first = ['a', 'b', 'c'].map(name => many.ensureTopic(name))
   await t.rejects(

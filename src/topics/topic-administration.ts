@@ -11,6 +11,7 @@ import { zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
+import type { DynamicSettings } from '../settings/dynamic-settings.ts'
 import { validateTopicConfigs } from '../settings/topic-config.ts'
 import { isInternalTopicName } from '../storage/internal-topic-names.ts'
 import type { CatalogTopic, TopicCatalog } from '../storage/topic-catalog.ts'
@@ -72,7 +73,7 @@ export interface TopicAdministration {
 export interface TopicAdministrationParts {
   readonly catalog: TopicCatalog
   readonly cluster: Cluster
-  readonly settings: BrokerSettings
+  readonly settings: Pick<DynamicSettings, 'current'>
   readonly logger: Pick<Logger, 'warn'>
 }
 
@@ -97,8 +98,12 @@ class CatalogAdministration implements TopicAdministration {
     })
   }
 
+  private get settings(): BrokerSettings {
+    return this.parts.settings.current()
+  }
+
   async create(topics: readonly TopicToCreate[], validateOnly: boolean): Promise<TopicCreation[]> {
-    const { settings } = this.parts
+    const { settings } = this
     let partitionCount = 0
     for (const topic of topics) partitionCount += partitionCountOf(topic, settings)
     if (partitionCount > maxPartitionsPerRequest) {
@@ -126,7 +131,7 @@ class CatalogAdministration implements TopicAdministration {
     const problem = this.problemOf(topic)
     if (problem !== undefined) return refused(name, problem)
     const overrides = overridesOf(topic) as Configs
-    const partitionCount = partitionCountOf(topic, this.parts.settings)
+    const partitionCount = partitionCountOf(topic, this.settings)
     const replicationFactor = this.replicationFactorOf(topic)
     const created = { error: 'NONE', name, partitionCount, replicationFactor, overrides } as const
     if (validateOnly) return { ...created, id: zeroUuid }
@@ -140,7 +145,8 @@ class CatalogAdministration implements TopicAdministration {
   }
 
   private problemOf(topic: TopicToCreate): Problem | undefined {
-    const { catalog, cluster, settings } = this.parts
+    const { settings } = this
+    const { catalog, cluster } = this.parts
     const problem = clusterMetadataProblem(topic.name) ?? this.nameProblem(topic.name)
     if (problem !== undefined) return problem
     if (catalog.current().topics.has(topic.name)) {
@@ -166,7 +172,7 @@ class CatalogAdministration implements TopicAdministration {
   private replicationFactorOf(topic: TopicToCreate): number {
     if (topic.assignments.length > 0) return topic.assignments[0]!.brokerIds.length
     return topic.replicationFactor === -1
-      ? this.parts.settings['default.replication.factor']
+      ? this.settings['default.replication.factor']
       : topic.replicationFactor
   }
 
@@ -190,7 +196,7 @@ class CatalogAdministration implements TopicAdministration {
   ensureTopic(name: string): Promise<CatalogTopic> {
     if (isInternalTopicName(name)) return this.ensureInternalTopic(name)
     return this.ensure(name, () => {
-      const { settings } = this.parts
+      const { settings } = this
       const problem = this.problemOf({
         name,
         partitionCount: -1,
@@ -205,7 +211,7 @@ class CatalogAdministration implements TopicAdministration {
 
   ensureInternalTopic(name: string): Promise<CatalogTopic> {
     return this.ensure(name, () => {
-      const specification = internalTopicSpecification(name, this.parts.settings)
+      const specification = internalTopicSpecification(name, this.settings)
       if (specification !== undefined) return specification
       throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `No topic of this broker is called '${name}'.`)
     })
@@ -248,7 +254,7 @@ class CatalogAdministration implements TopicAdministration {
   }
 
   async delete(topics: readonly TopicToDelete[]): Promise<TopicDeletion[]> {
-    if (!this.parts.settings['delete.topic.enable']) {
+    if (!this.settings['delete.topic.enable']) {
       throw new ProtocolError(
         'TOPIC_DELETION_DISABLED',
         'Topics cannot be deleted: delete.topic.enable=false.',

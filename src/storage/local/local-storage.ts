@@ -39,7 +39,7 @@ export interface LocalStorageOptions {
   readonly clusterId: string | undefined
   readonly metadataVersion: number
   readonly maxOpenSegments: number
-  readonly producerIdExpirationMs: number
+  readonly producerIdExpirationMs: () => number
   /** Between two checkpoints of the recovery points, and of the log start offsets. */
   readonly checkpointIntervalMs: number
   readonly startOffsetCheckpointIntervalMs: number
@@ -205,7 +205,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const notWritten = 'checkpoints could not be written; they are tried again'
     repeat(checkpointIntervalMs, checkpointIntervalMs, () => {
       for (const log of all()) {
-        log.producers.expire(clock.now(), options.producerIdExpirationMs)
+        log.producers.expire(clock.now(), options.producerIdExpirationMs())
         attempt(logger, 'index entries could not be written; they are tried again', () => {
           if (log.isOffline) return
           log.activeSegment.writeIndexes()

@@ -1,0 +1,66 @@
+/**
+ * DescribeConfigs: what holds for topics and brokers, and where it comes from. Before version 1 an answer says only
+ * whether a value is a default, before 3 neither type nor documentation.
+ */
+import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
+import {
+  describeConfigsRequest,
+  describeConfigsResponse,
+} from '../../protocol-codecs/messages/describe-configs.ts'
+import type { ConfigEntry } from '../settings/config-entries.ts'
+import { configSources } from '../settings/dynamic-settings.ts'
+import type { Setting, SettingType } from '../settings/setting.ts'
+import { configResource, outcomeOf } from './config-resources.ts'
+import { handler } from './handler.ts'
+
+const typeIds: Readonly<Record<SettingType, number>> = {
+  boolean: 1,
+  string: 2,
+  int: 3,
+  long: 5,
+  double: 6,
+  list: 7,
+}
+const passwordTypeId = 9
+
+export const describeConfigs = handler({
+  request: describeConfigsRequest,
+  response: describeConfigsResponse,
+  versions: '0-4',
+  ordering: 'pipelined',
+
+  handle(request, services, { apiVersion }) {
+    const shown = (entry: ConfigEntry) => ({
+      name: entry.name,
+      value: entry.value,
+      readOnly: entry.isReadOnly,
+      ...(apiVersion === 0 ? { isDefault: entry.source === configSources.default } : undefined),
+      configSource: entry.source,
+      isSensitive: entry.setting.sensitive === true,
+      synonyms: request.includeSynonyms ? entry.synonyms : [],
+      configType: typeIdOf(entry.setting),
+      documentation: request.includeDocumentation ? entry.setting.documentation : null,
+    })
+    const results = request.resources.map(asked => {
+      const { configurationKeys } = asked
+      const names = configurationKeys?.length ? new Set(configurationKeys) : undefined
+      try {
+        const entries = services.configs.describe(configResource(asked), names)
+        return { ...outcomeOf(asked, 'NONE', ''), configs: entries.map(shown) }
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error
+        return { ...outcomeOf(asked, error.name, error.message), configs: [] }
+      }
+    })
+    return { throttleTimeMs: 0, results }
+  },
+
+  refuse: (request, error, message) => ({
+    throttleTimeMs: 0,
+    results: request.resources.map(resource => ({ ...outcomeOf(resource, error, message), configs: [] })),
+  }),
+})
+
+function typeIdOf(setting: Setting): number {
+  return setting.sensitive === true ? passwordTypeId : typeIds[setting.type]
+}

@@ -1,0 +1,40 @@
+/** IncrementalAlterConfigs (KIP-339): single configurations are set, taken away, or changed as lists. */
+import {
+  incrementalAlterConfigsRequest,
+  incrementalAlterConfigsResponse,
+} from '../../protocol-codecs/messages/incremental-alter-configs.ts'
+import { configOperations } from '../settings/config-operations.ts'
+import { alterResources, invalid, outcomeOf, refuseNulls } from './config-resources.ts'
+import { handler } from './handler.ts'
+
+export const incrementalAlterConfigs = handler({
+  request: incrementalAlterConfigsRequest,
+  response: incrementalAlterConfigsResponse,
+  versions: '0-1',
+  ordering: 'sequential',
+
+  async handle({ resources, validateOnly }, services) {
+    const responses = await alterResources(
+      resources,
+      ({ configs }, resource) => {
+        const nulls = configs.filter(
+          ({ configOperation, value }) => value === null && configOperations[configOperation] !== 'DELETE',
+        )
+        refuseNulls(nulls.map(({ name }) => name))
+        const steps = configs.map(({ name, configOperation, value }) => {
+          const operation = configOperations[configOperation]
+          if (operation === undefined) throw invalid(`Unknown operations type ${configOperation}`)
+          return { name, operation, value }
+        })
+        return { resource, steps }
+      },
+      wanted => services.configs.alter(wanted, validateOnly),
+    )
+    return { throttleTimeMs: 0, responses }
+  },
+
+  refuse: (request, error, message) => ({
+    throttleTimeMs: 0,
+    responses: request.resources.map(resource => outcomeOf(resource, error, message)),
+  }),
+})

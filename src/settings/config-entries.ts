@@ -1,0 +1,145 @@
+/**
+ * Settings as DescribeConfigs and CreateTopics show them: each with its value, where that comes from, and its synonyms,
+ * which are all places that have a value for it, the one that counts first (KIP-226). Made from the tables alone.
+ *
+ * A topic's synonyms are, as in Kafka, those of the first broker setting that supplies its default: where only
+ * another one is set (log.retention.hours for retention.ms), DescribeConfigs calls the value a default. CreateTopics
+ * tells the source of what counts.
+ */
+import { type BrokerSettingName, brokerSettingTable, findBrokerSetting } from './broker-settings.ts'
+import { configSources, type DynamicSettings, type SettingLayer } from './dynamic-settings.ts'
+import { format, parseType, type Setting } from './setting.ts'
+import { defaultFromBroker, type TopicOverrides } from './topic-config.ts'
+import { type TopicSetting, topicSettingTable } from './topic-settings.ts'
+
+export interface ConfigSynonym {
+  readonly name: string
+  readonly value: string | null
+  readonly source: number
+}
+
+export interface ConfigEntry {
+  readonly name: string
+  readonly value: string | null
+  readonly source: number
+  readonly synonyms: readonly ConfigSynonym[]
+  readonly setting: Setting
+  readonly isReadOnly: boolean
+}
+
+type Named<Value> = readonly (readonly [name: string, setting: Value])[]
+
+const byName = <Value>(table: Readonly<Record<string, Value>>): Named<Value> =>
+  Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1))
+
+const topicTable: Named<TopicSetting> = byName<TopicSetting>(topicSettingTable).filter(
+  ([, setting]) => setting.internal !== true,
+)
+const brokerTable: Named<Setting> = byName<Setting>(brokerSettingTable).filter(
+  ([, setting]) => setting.internal !== true,
+)
+
+/** Broker settings that say the same in other units or stand in for each other, by each of their names. */
+const families: ReadonlyMap<string, readonly BrokerSettingName[]> = new Map(
+  topicTable.flatMap(([, { synonyms }]) => {
+    const names = synonyms.map(({ setting }) => setting)
+    return names.map(name => [name, names] as const)
+  }),
+)
+
+/** Every place that has a value, in order of precedence. */
+function synonymsIn(layers: readonly SettingLayer[], names: readonly string[]): ConfigSynonym[] {
+  const found: ConfigSynonym[] = []
+  for (const { source, text } of layers) {
+    for (const name of names) {
+      const value = text(name) ?? null
+      if (value === null) continue
+      found.push({ name, value: findBrokerSetting(name)?.sensitive ? null : value, source })
+    }
+  }
+  return found
+}
+
+function from(synonyms: readonly ConfigSynonym[], name: string): readonly ConfigSynonym[] {
+  const first = synonyms.findIndex(synonym => synonym.name === name)
+  return first === -1 ? [] : synonyms.slice(first)
+}
+
+/** The settings of this broker, those named or all. */
+export function brokerEntries(settings: DynamicSettings, names?: ReadonlySet<string>): ConfigEntry[] {
+  const { layers } = settings
+  const values = settings.current()
+  return chosen(brokerTable, names).map(([name, setting]) => {
+    const synonyms = from(synonymsIn(layers, families.get(name) ?? [name]), name)
+    return {
+      name,
+      value: setting.sensitive ? null : format(values[name as BrokerSettingName]),
+      source: synonyms[0]?.source ?? configSources.default,
+      synonyms,
+      setting,
+      isReadOnly: setting.dynamic === 'read-only',
+    }
+  })
+}
+
+/** What is set on all brokers. */
+export function allBrokersEntries(settings: DynamicSettings, names?: ReadonlySet<string>): ConfigEntry[] {
+  const source = configSources.dynamicDefault
+  const configs = settings.ofAllBrokers
+  return chosen(brokerTable, names)
+    .filter(([name]) => configs[name] !== undefined)
+    .map(([name, setting]) => {
+      const value = setting.sensitive ? null : configs[name]!
+      const synonyms = [{ name, value, source }]
+      return { name, value, source, synonyms, setting, isReadOnly: setting.dynamic === 'read-only' }
+    })
+}
+
+/** The configurations of a topic. */
+export function topicEntries(
+  settings: DynamicSettings,
+  overrides: TopicOverrides,
+  names?: ReadonlySet<string>,
+): ConfigEntry[] {
+  const { layers } = settings
+  return chosen(topicTable, names).map(([name, setting]) => {
+    const value = topicValue(settings, overrides, name, setting)
+    const brokerNames = setting.synonyms.map(synonym => synonym.setting)
+    const ofBroker = brokerNames.length === 0 ? [] : from(synonymsIn(layers, brokerNames), brokerNames[0]!)
+    const isSet = overrides[name] !== undefined
+    const synonyms = isSet ? [{ name, value, source: configSources.topic }, ...ofBroker] : ofBroker
+    const source = synonyms[0]?.source ?? configSources.default
+    return { name, value, source, synonyms, setting, isReadOnly: false }
+  })
+}
+
+/** The configurations of a topic that was just created, each with the source of what counts. */
+export function createdTopicEntries(settings: DynamicSettings, overrides: TopicOverrides): ConfigEntry[] {
+  const { layers } = settings
+  return topicEntries(settings, overrides).map(entry => {
+    if (entry.source === configSources.topic) return entry
+    const { synonyms } = entry.setting as TopicSetting
+    const [counting] = synonymsIn(
+      layers,
+      synonyms.map(synonym => synonym.setting),
+    )
+    return { ...entry, source: counting?.source ?? configSources.default }
+  })
+}
+
+function topicValue(
+  settings: DynamicSettings,
+  overrides: TopicOverrides,
+  name: string,
+  setting: TopicSetting,
+): string | null {
+  if (setting.sensitive) return null
+  const text = overrides[name]
+  if (text === undefined) return format(defaultFromBroker(settings.current(), setting))
+  const parsed = parseType(setting.type, text.trim())
+  return parsed.ok ? format(parsed.value) : text
+}
+
+function chosen<Value>(table: Named<Value>, names: ReadonlySet<string> | undefined): Named<Value> {
+  return names === undefined ? table : table.filter(([name]) => names.has(name))
+}

@@ -1,0 +1,108 @@
+/**
+ * How AlterConfigs and IncrementalAlterConfigs change what is set on a resource (KIP-339), and whether the outcome may
+ * be stored, in Kafka's words: its tools show them to people, and other tools match on them. Pure; refusals are
+ * thrown as ProtocolError. Kafka calls the same mistake INVALID_CONFIG on a topic and INVALID_REQUEST on a broker.
+ */
+import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
+import { findBrokerSetting } from './broker-settings.ts'
+import { conflictsOf } from './conflicts.ts'
+import type { BrokerConfigs } from './dynamic-configs.ts'
+import type { DynamicSettings } from './dynamic-settings.ts'
+import { parse, type Setting } from './setting.ts'
+import { findWithoutEffect } from './settings-without-effect.ts'
+import { findTopicSetting } from './topic-settings.ts'
+
+/** In the order of Kafka's numbers for them. */
+export const configOperations = ['SET', 'DELETE', 'APPEND', 'SUBTRACT'] as const
+export type ConfigOperation = (typeof configOperations)[number]
+
+export interface ConfigStep {
+  readonly name: string
+  readonly operation: ConfigOperation
+  /** null only with DELETE. */
+  readonly value: string | null
+}
+
+type Configs = Readonly<Record<string, string>>
+
+/** What is set once the steps were taken. A list that is not set starts from the default of its setting. */
+export function takeSteps(type: 'topic' | 'broker', current: Configs, steps: readonly ConfigStep[]): Configs {
+  const next = new Map(Object.entries(current))
+  for (const { name, operation, value } of steps) {
+    if (operation === 'DELETE') {
+      next.delete(name)
+    } else if (operation === 'SET') {
+      next.set(name, value!)
+    } else {
+      const standard = type === 'topic' ? topicList(name, operation) : brokerList(name, operation)
+      const listed =
+        next
+          .get(name)
+          ?.split(',')
+          .filter(part => part !== '') ?? standard
+      const given = value!.split(',')
+      const parts =
+        operation === 'APPEND' ? new Set([...listed, ...given]) : listed.filter(part => !given.includes(part))
+      next.set(name, [...parts].join(','))
+    }
+  }
+  return Object.fromEntries(next)
+}
+
+function topicList(name: string, operation: ConfigOperation): readonly string[] {
+  const setting = findTopicSetting(name)
+  if (setting?.type === 'list') return defaultList(setting)
+  throw new ProtocolError('INVALID_CONFIG', `Can't ${operation} to key ${name} because its type is not LIST.`)
+}
+
+function brokerList(name: string, operation: ConfigOperation): readonly string[] {
+  const setting = findBrokerSetting(name)
+  if (setting === undefined) throw new ProtocolError('INVALID_CONFIG', `Unknown config name: ${name}`)
+  if (setting.type === 'list') return defaultList(setting)
+  throw new ProtocolError(
+    'INVALID_CONFIG',
+    `Config value ${operation.toLowerCase()} is not allowed for config key: ${name}`,
+  )
+}
+
+function defaultList(setting: Setting): readonly string[] {
+  return (setting.default ?? []) as readonly string[]
+}
+
+/**
+ * Throws if these may not be all that is set on a broker, or on all of them ('').
+ *
+ * Kafka takes any name that it does not know, for the sake of plugins, and any setting of its own that can change. What
+ * would have no effect here is refused instead.
+ */
+export function checkBrokerConfigs(
+  broker: string,
+  configs: Configs,
+  settings: DynamicSettings,
+  brokerConfigs: BrokerConfigs,
+): void {
+  const fixed = Object.keys(configs).filter(name => findBrokerSetting(name)?.dynamic === 'read-only')
+  if (fixed.length > 0) {
+    const message = `Cannot update these configs dynamically: [${fixed.join(', ')}]`
+    throw new ProtocolError('INVALID_REQUEST', message)
+  }
+  for (const [name, text] of Object.entries(configs)) checkBrokerConfig(name, text)
+  const outcome = settings.with(new Map([...brokerConfigs, [broker, configs]]))
+  const [conflict] = conflictsOf(outcome)
+  if (conflict !== undefined) throw new ProtocolError('INVALID_REQUEST', `${conflict.problem}.`)
+}
+
+function checkBrokerConfig(name: string, text: string): void {
+  const setting = findBrokerSetting(name)
+  if (setting === undefined) {
+    const reason = findWithoutEffect(name)?.reason
+    if (reason === undefined) throw new ProtocolError('INVALID_CONFIG', `Unknown config name: ${name}`)
+    throw new ProtocolError('INVALID_REQUEST', `${name} would have no effect: ${reason}.`)
+  }
+  const parsed = parse(setting, text)
+  if (parsed.ok) return
+  throw new ProtocolError(
+    'INVALID_REQUEST',
+    `Invalid value ${text} for configuration ${name}: ${parsed.problem}`,
+  )
+}

@@ -1,0 +1,222 @@
+/**
+ * Describing and altering what is set on topics and brokers: every check that Kafka's ConfigAdminManager and
+ * ConfigurationControlManager make, in their order. The catalogue stores; `settings/` knows what each setting is.
+ *
+ * A request's resources succeed and fail one by one, and those that succeed change together. Alterations read what
+ * is set before they write, so they are made one after the other.
+ */
+import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
+import type { Logger } from '../platform/logger.ts'
+import { findBrokerSetting } from '../settings/broker-settings.ts'
+import {
+  allBrokersEntries,
+  brokerEntries,
+  type ConfigEntry,
+  createdTopicEntries,
+  topicEntries,
+} from '../settings/config-entries.ts'
+import { type ConfigStep, checkBrokerConfigs, takeSteps } from '../settings/config-operations.ts'
+import { allBrokers } from '../settings/dynamic-configs.ts'
+import type { DynamicSettings } from '../settings/dynamic-settings.ts'
+import { type TopicOverrides, validateTopicConfigs } from '../settings/topic-config.ts'
+import { findTopicSetting } from '../settings/topic-settings.ts'
+import type {
+  CatalogSnapshot,
+  ConfigAlteration,
+  ConfigResource,
+  TopicCatalog,
+} from '../storage/topic-catalog.ts'
+import { topicNameProblem } from './topic-names.ts'
+
+export interface ConfigsToAlter {
+  readonly resource: ConfigResource
+  readonly steps: readonly ConfigStep[]
+}
+export interface ConfigsToReplace {
+  readonly resource: ConfigResource
+  /** All that is to be set. */
+  readonly configs: Readonly<Record<string, string>>
+}
+export interface ConfigOutcome {
+  readonly error: ErrorName
+  readonly message: string | null
+}
+
+export interface ConfigAdministration {
+  /** Those named, or all. Throws what Kafka answers for that resource. */
+  describe(resource: ConfigResource, names?: ReadonlySet<string>): ConfigEntry[]
+  /** All configurations of a topic that was just created, each with the source of what counts. */
+  describeCreated(overrides: TopicOverrides): ConfigEntry[]
+  /** One outcome per resource, in order. No resource may come twice. */
+  alter(resources: readonly ConfigsToAlter[], validateOnly: boolean): Promise<ConfigOutcome[]>
+  /** The same, taking away whatever is set and not named. */
+  replace(resources: readonly ConfigsToReplace[], validateOnly: boolean): Promise<ConfigOutcome[]>
+}
+
+export interface ConfigAdministrationParts {
+  readonly catalog: TopicCatalog
+  readonly settings: DynamicSettings
+  readonly logger: Pick<Logger, 'warn'>
+}
+
+type Configs = Readonly<Record<string, string>>
+
+interface Wanted {
+  readonly resource: ConfigResource
+  /** What is to be set, given what is. */
+  next(current: Configs): Configs
+}
+
+const done: ConfigOutcome = { error: 'NONE', message: null }
+
+export function configAdministration(parts: ConfigAdministrationParts): ConfigAdministration {
+  const { catalog, settings, logger } = parts
+  let tail: Promise<unknown> = Promise.resolve()
+
+  function describe(resource: ConfigResource, names?: ReadonlySet<string>): ConfigEntry[] {
+    const { type, name } = resource
+    if (type === 'topic') {
+      requireTopicName(name)
+      const topic = catalog.current().topics.get(name)
+      if (topic === undefined) {
+        throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `The topic '${name}' does not exist.`)
+      }
+      return topicEntries(settings, topic.overrides, names)
+    }
+    if (name === allBrokers) return allBrokersEntries(settings, names)
+    const { nodeId } = settings
+    if (brokerIdIn(name, 'Broker') !== nodeId) {
+      const expected = `expected ${nodeId} or empty string`
+      throw new ProtocolError('INVALID_REQUEST', `Unexpected broker id, ${expected}, but received ${name}`)
+    }
+    return brokerEntries(settings, names)
+  }
+
+  /** The resource under the name that the catalogue keeps it by. */
+  function checkedResource({ type, name }: ConfigResource): ConfigResource {
+    if (type === 'topic') {
+      if (name === '') throw new ProtocolError('INVALID_REQUEST', 'Default topic resources are not allowed.')
+      requireTopicName(name)
+      return { type, name }
+    }
+    if (name === allBrokers) return { type, name }
+    const { nodeId } = settings
+    if (brokerIdIn(name, 'Node') !== nodeId) {
+      throw new ProtocolError(
+        'INVALID_REQUEST',
+        `Unexpected broker id, expected ${nodeId}, but received ${name}`,
+      )
+    }
+    return { type, name: String(nodeId) }
+  }
+
+  function alterationOf({ resource: asked, next }: Wanted, snapshot: CatalogSnapshot): ConfigAlteration {
+    const resource = checkedResource(asked)
+    const { type, name } = resource
+    if (type === 'broker') {
+      const current = snapshot.brokerConfigs.get(name) ?? {}
+      const configs = next(current)
+      checkBrokerConfigs(name, configs, settings, snapshot.brokerConfigs)
+      return { resource, configs: difference(current, configs) }
+    }
+    const topic = snapshot.topics.get(name)
+    const current = topic?.overrides ?? {}
+    const configs = next(current)
+    const problem = validateTopicConfigs(configs, settings.current())
+    if (problem !== undefined) throw new ProtocolError('INVALID_CONFIG', problem)
+    if (topic === undefined) {
+      throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `The topic '${name}' does not exist.`)
+    }
+    return { resource, configs: difference(current, configs) }
+  }
+
+  async function change(wanted: readonly Wanted[], validateOnly: boolean): Promise<ConfigOutcome[]> {
+    for (;;) {
+      const snapshot = catalog.current()
+      const plans = wanted.map(one => attempt(() => alterationOf(one, snapshot)))
+      const alterations = plans.flatMap(plan => ('value' in plan ? [plan.value] : []))
+      const outcomes = (failure?: ConfigOutcome) =>
+        plans.map(plan => ('value' in plan ? (failure ?? done) : outcomeOf(plan.error)))
+      const isNothing = alterations.every(({ configs }) => Object.keys(configs).length === 0)
+      if (validateOnly || isNothing) return outcomes()
+      try {
+        await catalog.change({ type: 'alter-configs', alterations })
+        for (const alteration of alterations) warnOfNoEffect(alteration)
+        return outcomes()
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error
+        // A topic went meanwhile: the others are still to be altered.
+        if (error.name !== 'UNKNOWN_TOPIC_OR_PARTITION') return outcomes(outcomeOf(error))
+      }
+    }
+  }
+
+  function warnOfNoEffect({ resource, configs }: ConfigAlteration): void {
+    const find = resource.type === 'topic' ? findTopicSetting : findBrokerSetting
+    for (const [name, value] of Object.entries(configs)) {
+      const notYet = find(name)?.notYet
+      if (value === null || notYet === undefined) continue
+      logger.warn(
+        { [resource.type]: resource.name },
+        `${name}=${value} is stored and has no effect: ${notYet}`,
+      )
+    }
+  }
+
+  function inOrder(wanted: readonly Wanted[], validateOnly: boolean): Promise<ConfigOutcome[]> {
+    const result = tail.then(() => change(wanted, validateOnly))
+    tail = result.catch(() => undefined)
+    return result
+  }
+
+  return {
+    describe,
+    describeCreated: overrides => createdTopicEntries(settings, overrides),
+    alter: (resources, validateOnly) =>
+      inOrder(
+        resources.map(({ resource, steps }) => ({
+          resource,
+          next: current => takeSteps(resource.type, current, steps),
+        })),
+        validateOnly,
+      ),
+    replace: (resources, validateOnly) =>
+      inOrder(
+        resources.map(({ resource, configs }) => ({ resource, next: () => configs })),
+        validateOnly,
+      ),
+  }
+}
+
+function requireTopicName(name: string): void {
+  const problem = topicNameProblem(name)
+  if (problem !== undefined) throw new ProtocolError('INVALID_TOPIC_EXCEPTION', problem)
+}
+
+function brokerIdIn(name: string, what: string): number {
+  if (/^[+-]?\d+$/.test(name)) return Number(name)
+  throw new ProtocolError('INVALID_REQUEST', `${what} id must be an integer, but it is: ${name}`)
+}
+
+/** What leads from one to the other; null takes away. */
+function difference(from: Configs, to: Configs): Record<string, string | null> {
+  const changes: Record<string, string | null> = {}
+  for (const name of Object.keys(from)) if (to[name] === undefined) changes[name] = null
+  for (const [name, value] of Object.entries(to)) if (from[name] !== value) changes[name] = value
+  return changes
+}
+
+type Attempted<Value> = { readonly value: Value } | { readonly error: ProtocolError }
+
+function attempt<Value>(work: () => Value): Attempted<Value> {
+  try {
+    return { value: work() }
+  } catch (error) {
+    if (error instanceof ProtocolError) return { error }
+    throw error
+  }
+}
+
+function outcomeOf(error: ProtocolError): ConfigOutcome {
+  return { error: error.name, message: error.message }
+}
