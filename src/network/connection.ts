@@ -20,6 +20,7 @@ import { SocketTraffic } from '../metrics/traffic.ts'
 import type { BufferPool } from '../platform/buffer-pool.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import { atEndOfTurn } from '../platform/turn.ts'
 import type {
   ClientConnection,
   ConnectionFacts,
@@ -292,7 +293,7 @@ export class Connection implements ClientConnection {
   private scheduleFlush(): void {
     if (this.isFlushScheduled || this.isClosing) return
     this.isFlushScheduled = true
-    queueMicrotask(() => {
+    atEndOfTurn(() => {
       this.isFlushScheduled = false
       this.goOn()
     })
