@@ -3,7 +3,7 @@
  * Kafka's names where it has such a thing: its pools of threads are here one loop, so they are equally idle.
  */
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks'
-import { type Family, gauge, gauges, summaries } from './family.ts'
+import { type Family, gauge, type Sample, summaries } from './family.ts'
 import { microsPerMilli, microsPerSecond, timeSamples } from './quantiles.ts'
 import type { MetricSources } from './sources.ts'
 import type { TimeBuckets } from './time-buckets.ts'
@@ -41,20 +41,35 @@ function loopFamilies(delay: IntervalHistogram): Family[] {
       'The same: the event loop is also what handles requests.',
       idleShare,
     ),
-    gauges(
+    summaries(
       'ottla_event_loop_delay_seconds',
-      'For how long the event loop was late, since the last scrape.',
-      function* () {
-        // Node counts the interval between two looks at it, which is the resolution when nothing is late.
-        const seconds = (nanos: number) => Math.max(0, nanos / 1e9 - delayResolutionMs / 1e3)
-        for (const quantile of [0.5, 0.99, 1]) {
-          const nanos = delay.count === 0 ? 0 : delay.percentile(quantile * 100)
-          yield { labels: { quantile }, value: seconds(nanos) }
-        }
-        delay.reset()
-      },
+      'How late the event loop was when it was looked at.',
+      eventLoopDelay(delay),
     ),
   ]
+}
+
+/** Quantiles since the last scrape, in which 1 is the longest delay; count and sum since the first. */
+function eventLoopDelay(delay: IntervalHistogram): () => Generator<Sample> {
+  const name = 'ottla_event_loop_delay_seconds'
+  // Node counts the time between two looks at the loop, which is the resolution when nothing is late.
+  const late = (nanos: number) => Math.max(0, nanos / 1e9 - delayResolutionMs / 1e3)
+  let count = 0
+  let sum = 0
+  return function* samples() {
+    const isEmpty = delay.count === 0
+    for (const quantile of [0.5, 0.99, 1]) {
+      const nanos = quantile === 1 ? delay.max : delay.percentile(quantile * 100)
+      if (!isEmpty) yield { labels: { quantile }, value: late(nanos) }
+    }
+    if (!isEmpty) {
+      count += delay.count
+      sum += late(delay.mean) * delay.count
+      delay.reset()
+    }
+    yield { metricName: `${name}_count`, value: count }
+    yield { metricName: `${name}_sum`, value: sum }
+  }
 }
 
 function recentIdleShare(): () => number {

@@ -24,13 +24,15 @@ export function topicFamilies(): Family[] {
 }
 
 function trafficFamilies(): Family[] {
-  const traffic = (name: string, help: string, read: (traffic: LogTraffic) => number): Family =>
-    counters(`kafka_server_brokertopicmetrics_${name}_total`, help, function* (scrape) {
+  const sums = (name: string, help: string, read: (traffic: LogTraffic) => number): Family =>
+    counters(name, help, function* (scrape) {
       yield { value: read(scrape.traffic) }
       for (const [topic, ofTopic] of scrape.trafficByTopic) {
         yield { labels: { topic }, value: read(ofTopic) }
       }
     })
+  const traffic = (name: string, help: string, read: (traffic: LogTraffic) => number): Family =>
+    sums(`kafka_server_brokertopicmetrics_${name}_total`, help, read)
   return [
     traffic('messagesin', 'Records appended.', ({ messagesIn }) => messagesIn),
     traffic('bytesin', 'Bytes of records appended.', ({ bytesIn }) => bytesIn),
@@ -58,6 +60,16 @@ function trafficFamilies(): Family[] {
       ({ producedConversions }) => producedConversions,
     ),
     traffic('fetchmessageconversions', 'Records converted for old consumers: none.', () => 0),
+    sums(
+      'ottla_log_deleted_segments_total',
+      'Segments that retention took out.',
+      traffic => traffic.deletedSegments,
+    ),
+    sums(
+      'ottla_log_deleted_bytes_total',
+      'Bytes of segments that retention took out.',
+      traffic => traffic.deletedBytes,
+    ),
   ]
 }
 
@@ -84,10 +96,6 @@ function partitionFamilies(): Family[] {
     each(`${log}_logstartoffset`, 'Offset of the first record.', ({ logStartOffset }) => logStartOffset),
     each(`${log}_logendoffset`, 'Offset that the next record gets.', ({ logEndOffset }) => logEndOffset),
     each(`${cluster}_replicascount`, 'Replicas: one.', () => replicaCount),
-    each(`${cluster}_insyncreplicascount`, 'Replicas in sync.', inSyncCount),
-    each(`${cluster}_underreplicated`, '1: not all replicas are in sync.', log =>
-      Number(inSyncCount(log) < replicaCount),
-    ),
     each(`${cluster}_underminisr`, '1: fewer replicas in sync than acks=all wants.', log =>
       Number(inSyncCount(log) < wantedInSyncCount(log)),
     ),

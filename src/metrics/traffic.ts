@@ -20,6 +20,9 @@ export class LogTraffic {
   bytesRejected = 0
   /** Records that were compressed anew because the topic's compression is not the producer's. */
   producedConversions = 0
+  /** What retention has taken out. */
+  deletedSegments = 0
+  deletedBytes = 0
 
   add(other: LogTraffic): void {
     this.messagesIn += other.messagesIn
@@ -31,6 +34,8 @@ export class LogTraffic {
     this.failedFetchRequests += other.failedFetchRequests
     this.bytesRejected += other.bytesRejected
     this.producedConversions += other.producedConversions
+    this.deletedSegments += other.deletedSegments
+    this.deletedBytes += other.deletedBytes
   }
 }
 

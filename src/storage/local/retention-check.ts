@@ -108,6 +108,8 @@ export class RetentionCheck {
     if (log.segments.length === count + 1 && log.activeSegment.size === 0) log.activeSegment.file()
     for (const { segment, reason } of expired.slice(0, count)) {
       const { path, size, maxTimestampMs } = segment
+      log.traffic.deletedSegments++
+      log.traffic.deletedBytes += size
       logger.info({ segment: path, size, maxTimestampMs }, `deleting a segment due to ${reason}`)
     }
     log.removeOldest(count)
