@@ -74,7 +74,7 @@ const busy: Scene = (home, random) => [
 ]
 
 /** What may happen to a player; `undefined` is nothing out of the ordinary. */
-const scenes = [robbed, robbed, traveller, wealthy, patient, busy, undefined, undefined]
+const scenes = [robbed, robbed, robbed, traveller, wealthy, patient, busy, undefined]
 
 export function planEvening({ seed, players, events }: EveningPlan): Evening {
   const random = seededRandom(seed)

@@ -15,7 +15,7 @@ import kafkajs from 'kafkajs'
 import { playPart } from './child-program.ts'
 import { type Alert, alertMessage, type GameEvent, publishedAtMs, readEvent } from './events.ts'
 import { remember, suspiciousCountries } from './fraud-rule.ts'
-import { connectTo, crashOf, type Game, sessionTimeoutMs } from './game.ts'
+import { connectTo, crashOf, type Game, partitionCount, sessionTimeoutMs } from './game.ts'
 
 export interface EventProcessorSettings {
   game: Game
@@ -93,6 +93,7 @@ await playPart<EventProcessorSettings, EventProcessorReport>(async ({ name, game
   await consumer.subscribe({ topic, fromBeginning: true })
   await consumer.run({
     autoCommit: false,
+    partitionsConsumedConcurrently: partitionCount,
     eachBatch: async ({ batch, commitOffsetsIfNecessary, isStale }) => {
       const { partition } = batch
       const first = Number(batch.firstOffset())

@@ -23,7 +23,7 @@ const processors = 3
 const archiveEveryMs = 4_000
 const watchEveryMs = 500
 /** How long the victim is waited for to raise an alert; then it dies without. */
-const holdAtMostMs = 3_000
+const holdAtMostMs = 5_000
 /** What a killed process still had in its sockets has arrived by then, and its session has not yet ended. */
 const lastWordsMs = 1_000
 /** The longest that a step of the story may take, on however slow a machine. */
