@@ -29,7 +29,9 @@ t.test('the project is tidy', async t => {
 t.test('dependencies run one way', async t => {
   const fine = {
     'src/broker.ts': importing('./storage/local/engine.ts'),
-    'src/main.ts': importing('./broker.ts'),
+    'src/main.ts': importing('./broker.ts') + importing('./commands/topic.ts'),
+    'src/commands/topic.ts': importing('../client/connection.ts') + importing('../exit-codes.ts'),
+    'src/client/connection.ts': importing('../../protocol-codecs/codec.ts'),
     'src/network/listener.ts': importing('../requests/request-processor.ts', 'type RequestProcessor'),
     'src/requests/produce.ts': importing('../storage/partition-log.ts'),
     'src/groups/group.ts': importing('../coordination/runtime.ts'),
@@ -43,6 +45,9 @@ t.test('dependencies run one way', async t => {
     ['src/requests/produce.ts', '../storage/local/engine.ts', 'src/requests may not know src/storage/local'],
     ['src/network/listener.ts', '../storage/local/engine.ts', 'src/network may not know src/storage/local'],
     ['src/main.ts', './storage/local/engine.ts', 'src may not know src/storage/local'],
+    ['src/client/connection.ts', '../network/frame-buffer.ts', 'src/client may not know src/network'],
+    ['src/client/connection.ts', '../settings/setting.ts', 'src/client may not know src/settings'],
+    ['src/commands/topic.ts', '../broker.ts', 'src/commands may not know src/broker.ts'],
     ['src/groups/group.ts', '../topics/topics.ts', 'src/groups may not know src/topics'],
     ['src/coordination/runtime.ts', '../groups/group.ts', 'src/coordination may not know src/groups'],
     ['src/storage/log.ts', '../storage/local/engine.ts', 'src/storage may not know src/storage/local'],

@@ -3,18 +3,28 @@
  * second signal, which ends a stop that takes too long, it is 128 and the signal's number, as a shell has it.
  */
 export const exitCodes = {
-  /** Stopped by a signal, with everything accepted finished and on disk. */
+  /** Done. The broker: stopped by a signal, with everything accepted finished and on disk. */
   ok: 0,
   /** The command line is wrong. */
   usage: 64,
-  /** The file named with --config cannot be read. */
+  /** The broker refused what was asked for: a bad value, a topic that exists already, a group in use. */
+  refused: 65,
+  /** The file named with --config cannot be read; the topic or group that was named is not there. */
   noInput: 66,
-  /** An address to listen on is taken or does not exist. */
+  /** An address to listen on is taken or does not exist; no broker can be reached. */
   unavailable: 69,
   /** An error that we did not foresee: please report it. */
   software: 70,
   /** The data directory cannot be created, written, or is in use. */
   cannotCreate: 73,
+  /** The output cannot be written. */
+  ioError: 74,
+  /** It took too long, or something is not ready yet: trying again may help. */
+  tryAgain: 75,
+  /** What answered is no Kafka broker, or lacks an API that is needed. */
+  protocol: 76,
+  /** The broker does not allow it to this user. */
+  noPermission: 77,
   /** A setting has a bad value. */
   config: 78,
 } as const

@@ -21,10 +21,51 @@ Examples:
   ottla start --config server.properties
   ottla start --override listeners=PLAINTEXT://127.0.0.1:0 --override log.dirs=/var/lib/ottla
   KAFKA_NUM_PARTITIONS=3 ottla
+  ottla topic create orders --partitions 3     "ottla topic --help" has more; so have the other commands
 
 Settings have Kafka's names. Flags come before KAFKA_* variables (as in the apache/kafka image), these before the
 file, the file before defaults. "ottla settings" lists them all. Most used:
 `
+
+/** Commands that talk to a broker, whichever it is; what they need is imported when one of them runs. */
+const clientCommands: readonly ClientCommand[] = [
+  {
+    name: 'topic',
+    description: 'list, create, describe, alter and delete topics',
+    load: async () => (await import('./commands/topic.ts')).topicCommand(),
+  },
+  {
+    name: 'group',
+    description: 'list, describe and delete consumer groups, reset their offsets',
+    load: async () => (await import('./commands/group.ts')).groupCommand(),
+  },
+  {
+    name: 'produce',
+    description: 'produce records from the command line or stdin',
+    load: async () => (await import('./commands/produce.ts')).produceCommand(),
+  },
+  {
+    name: 'consume',
+    description: 'print the records of topics',
+    load: async () => (await import('./commands/consume.ts')).consumeCommand(),
+  },
+  {
+    name: 'cluster',
+    description: 'show brokers, controller, features and API versions',
+    load: async () => (await import('./commands/cluster.ts')).clusterCommand(),
+  },
+  {
+    name: 'healthcheck',
+    description: 'exit with 0 if a broker answers',
+    load: async () => (await import('./commands/healthcheck.ts')).healthcheckCommand(),
+  },
+]
+
+interface ClientCommand {
+  readonly name: string
+  readonly description: string
+  load(): Promise<Command>
+}
 
 async function helpText(): Promise<string> {
   const { mostUsedSettings } = await import('./settings/settings-document.ts')
@@ -65,12 +106,29 @@ function commandLine(help: string): Command {
       const { settingsAsMarkdown, settingsAsText } = await import('./settings/settings-document.ts')
       process.stdout.write(markdown ? settingsAsMarkdown() : settingsAsText())
     })
+  for (const { name, description } of clientCommands) {
+    // Only for the list: `main` runs them. Flags of `start` in front of them lead here.
+    program
+      .command(name, { hidden: false })
+      .description(description)
+      .usage('[options]')
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => program.error(`error: '${name}' stands first: ottla ${name} ...`))
+  }
   return program
 }
 
 async function main(): Promise<void> {
+  const words = process.argv.slice(2)
+  const clientCommand = clientCommands.find(({ name }) => name === words[0])
   const asksForHelp = process.argv.some(argument => argument === '--help' || argument === '-h')
   try {
+    if (clientCommand !== undefined) {
+      const program = new Command('ottla').exitOverride().addCommand(await clientCommand.load())
+      await program.parseAsync(words, { from: 'user' })
+      return
+    }
     await commandLine(asksForHelp ? await helpText() : '').parseAsync()
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
