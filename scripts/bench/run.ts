@@ -14,9 +14,10 @@ import { appendFloor } from './floor.ts'
 import { memory } from './memory.ts'
 import { produce } from './produce.ts'
 import type { BenchContext, Scenario, ScenarioResult } from './scenario.ts'
+import { scrape } from './scrape.ts'
 import { startup } from './startup.ts'
 
-const scenarios: Scenario[] = [produce, consume, startup, memory]
+const scenarios: Scenario[] = [produce, consume, startup, memory, scrape]
 
 const help = `usage: npm run bench -- [scenario...] [options]
 
