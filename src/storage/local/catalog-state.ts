@@ -4,7 +4,6 @@
  * which everything that has stayed the same is the same object.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { BrokerConfigs } from '../../settings/dynamic-configs.ts'
 import type { TopicConfig, TopicConfigResolver } from '../../settings/topic-config.ts'
 import { isInternalTopicName } from '../internal-topic-names.ts'
 import type {
@@ -16,16 +15,19 @@ import type {
 } from '../topic-catalog.ts'
 import type { MetadataRecord } from './metadata-frame.ts'
 
-type Configs = Record<string, string>
+type Configs = Readonly<Record<string, string>>
 
 /** How Kafka numbers what configurations are set on, where we keep them. */
 export const configResourceIds = { topic: 2, broker: 4 } as const
+
+const noConfigs: Configs = {}
+const maxSharedConfigs = 1000
 
 export interface TopicState {
   readonly name: string
   readonly id: string
   readonly leaderEpochs: number[]
-  readonly overrides: Configs
+  overrides: Configs
 }
 
 export const emptySnapshot: CatalogSnapshot = {
@@ -40,7 +42,9 @@ export class CatalogState {
   nextProducerId = 0
   private readonly brokerConfigs = new Map<string, Configs>()
   private readonly resolver: TopicConfigResolver
-  private resolveConfig: (overrides: Readonly<Configs>) => TopicConfig
+  private resolveConfig: (overrides: Configs) => TopicConfig
+  /** Configurations by what is set on a topic, and what was instead before: most topics share one. */
+  private readonly configs = new Map<string, { before: TopicConfig | undefined; config: TopicConfig }>()
   /** Ids of the topics that records were about since the last snapshot, and whether brokers' configurations were. */
   private touchedIds = new Set<string>()
   private touchedBrokers = false
@@ -54,7 +58,7 @@ export class CatalogState {
     switch (record.type) {
       case 'TopicRecord': {
         const { name, topicId: id } = record.value
-        const topic: TopicState = { name, id, leaderEpochs: [], overrides: {} }
+        const topic: TopicState = { name, id, leaderEpochs: [], overrides: noConfigs }
         this.topicsById.set(id, topic)
         this.topicsByName.set(name, topic)
         this.touchedIds.add(id)
@@ -70,10 +74,16 @@ export class CatalogState {
       }
       case 'ConfigRecord': {
         const { resourceType, resourceName, name, value } = record.value
-        const configs = this.configsToChange(resourceType, resourceName)
-        if (configs === undefined) break
-        if (value === null) delete configs[name]
-        else configs[name] = value
+        if (resourceType === configResourceIds.topic) {
+          const topic = this.topicsByName.get(resourceName)
+          if (topic === undefined) break
+          topic.overrides = withConfig(topic.overrides, name, value)
+          this.touchedIds.add(topic.id)
+        } else if (resourceType === configResourceIds.broker) {
+          const configs = withConfig(this.brokerConfigs.get(resourceName) ?? noConfigs, name, value)
+          this.brokerConfigs.set(resourceName, configs)
+          this.touchedBrokers = true
+        }
         break
       }
       case 'RemoveTopicRecord': {
@@ -93,25 +103,10 @@ export class CatalogState {
     }
   }
 
-  private configsToChange(resourceType: number, resourceName: string): Configs | undefined {
-    if (resourceType === configResourceIds.topic) {
-      const topic = this.topicsByName.get(resourceName)
-      if (topic !== undefined) this.touchedIds.add(topic.id)
-      return topic?.overrides
-    }
-    if (resourceType !== configResourceIds.broker) return undefined
-    this.touchedBrokers = true
-    let configs = this.brokerConfigs.get(resourceName)
-    if (configs === undefined) {
-      configs = {}
-      this.brokerConfigs.set(resourceName, configs)
-    }
-    return configs
-  }
-
   /** What is set on a resource; undefined: there is no such topic. */
-  configsOf({ type, name }: ConfigResource): Readonly<Configs> | undefined {
-    return type === 'topic' ? this.topicsByName.get(name)?.overrides : (this.brokerConfigs.get(name) ?? {})
+  configsOf({ type, name }: ConfigResource): Configs | undefined {
+    if (type === 'topic') return this.topicsByName.get(name)?.overrides
+    return this.brokerConfigs.get(name) ?? noConfigs
   }
 
   /** Topics that records were about and that are no more: what is left of their directories may go. */
@@ -127,8 +122,11 @@ export class CatalogState {
     this.touchedBrokers = false
     let { brokerConfigs } = previous
     if (touchedBrokers) {
-      brokerConfigs = this.copyOfBrokerConfigs()
+      brokerConfigs = new Map(
+        [...this.brokerConfigs].filter(([, configs]) => Object.keys(configs).length > 0),
+      )
       this.resolveConfig = this.resolver(brokerConfigs)
+      this.configs.clear()
       // Any topic may have a default from there.
       for (const id of this.topicsById.keys()) touchedIds.add(id)
     }
@@ -158,21 +156,13 @@ export class CatalogState {
     return { snapshot: { topics, topicsById, brokerConfigs }, created, deleted, changed }
   }
 
-  private copyOfBrokerConfigs(): BrokerConfigs {
-    const copy = new Map<string, Readonly<Configs>>()
-    for (const [name, configs] of this.brokerConfigs) {
-      if (Object.keys(configs).length > 0) copy.set(name, { ...configs })
-    }
-    return copy
-  }
-
   private topicOf(state: TopicState, before: CatalogTopic | undefined): CatalogTopic {
     const partitions =
       before?.partitions.length === state.leaderEpochs.length
         ? before.partitions
         : partitionsOf(state, before)
-    const overrides = sameOr(before?.overrides, { ...state.overrides })
-    const config = sameOr(before?.config, this.resolveConfig(overrides))
+    const { name, id, overrides } = state
+    const config = this.configOf(overrides, before?.config)
     if (
       before !== undefined &&
       partitions === before.partitions &&
@@ -181,8 +171,18 @@ export class CatalogState {
     ) {
       return before
     }
-    const { name, id } = state
     return { name, id, isInternal: isInternalTopicName(name), partitions, overrides, config }
+  }
+
+  private configOf(overrides: Configs, before: TopicConfig | undefined): TopicConfig {
+    const key = JSON.stringify(overrides)
+    let shared = this.configs.get(key)
+    if (shared === undefined) {
+      shared = { before, config: sameOr(before, this.resolveConfig(overrides)) }
+      if (this.configs.size === maxSharedConfigs) this.configs.clear()
+      this.configs.set(key, shared)
+    }
+    return before === undefined || before === shared.before ? shared.config : sameOr(before, shared.config)
   }
 }
 
@@ -191,6 +191,11 @@ function partitionsOf(state: TopicState, before: CatalogTopic | undefined): read
     (leaderEpoch, index) =>
       before?.partitions[index] ?? { topicId: state.id, topic: state.name, index, leaderEpoch },
   )
+}
+
+function withConfig(configs: Configs, name: string, value: string | null): Configs {
+  const { [name]: _, ...others } = configs
+  return value === null ? others : { ...others, [name]: value }
 }
 
 function sameOr<Value>(before: Value | undefined, now: Value): Value {
