@@ -241,6 +241,48 @@ export function partitionLogsContract(t: Test, name: string, engineUnderTest: En
     )
   })
 
+  t.test(`${name}: watchers hear that the log start has moved`, async t => {
+    const { logs, partition } = await open(t)
+    for (const value of ['a', 'b', 'c']) await append(logs, partition, { values: [value] })
+    await turn()
+    const changes: LogChange[] = []
+    logs.watch([partition], change => changes.push(change))
+    await Promise.all([logs.deleteBefore(partition, 1), logs.deleteBefore(partition, 2)])
+    await turn()
+    t.same(changes, [{ partition, readableBytes: 0, logStartOffset: 2, deleted: false }], 'once a turn')
+    await logs.deleteBefore(partition, 2)
+    await turn()
+    t.equal(changes.length, 1, 'and only if it has')
+  })
+
+  t.test(`${name}: an epoch of which nothing is left begins at the log start`, async t => {
+    const { logs, partition, engine } = await open(t)
+    const later = { ...partition, leaderEpoch: 4 } as PartitionRef
+    await append(logs, partition, { values: ['a', 'b'] })
+    await append(logs, later, { values: ['c', 'd'] })
+    await logs.deleteBefore(partition, 1)
+    t.same(logs.epochEnd(partition, 0), { epoch: 0, endOffset: 2 })
+    await logs.deleteBefore(partition, 3)
+    const check = (logs: PartitionLogs) => {
+      t.same(
+        logs.epochEnd(partition, 3),
+        { epoch: 3, endOffset: 3 },
+        'what is known of epochs below the first',
+      )
+      t.same(logs.epochEnd(partition, 4), { epoch: 4, endOffset: 4 })
+      t.equal(logs.epochAt(partition, 3), 4)
+    }
+    check(logs)
+    await engine.close()
+    const again = await engineUnderTest.reopen(t, engine)
+    check(again.logs)
+    await again.logs.deleteBefore(partition, 4)
+    t.same(again.logs.epochEnd(partition, 4), { epoch: 4, endOffset: 4 }, 'also at the end')
+    await again.close()
+    const third = await engineUnderTest.reopen(t, again)
+    t.same(third.logs.epochEnd(partition, 4), { epoch: 4, endOffset: 4 })
+  })
+
   t.test(`${name}: with write.caching an append is durable at once`, async t => {
     const { logs, partition } = await open(t, { writeCaching: true })
     const changes: number[] = []

@@ -118,9 +118,10 @@ export function powerLossDisk(root: string): PowerLossDisk {
       inner.remove(path)
       find(dirname(path))?.names.delete(basename(path))
     },
-    async removeLater(path) {
-      await inner.removeLater(path)
+    removeLater(path) {
+      // From here on any part of it may be gone.
       find(dirname(path))?.names.delete(basename(path))
+      return inner.removeLater(path)
     },
   }
 }

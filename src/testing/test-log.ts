@@ -7,11 +7,13 @@ import { type Disk, systemDisk } from '../platform/disk.ts'
 import { silentLogger } from '../platform/logger.ts'
 import { brokerSettings } from '../settings/broker-settings.ts'
 import { effectiveTopicConfig } from '../settings/topic-config.ts'
+import { FileRemoval } from '../storage/local/file-removal.ts'
 import { GroupCommit } from '../storage/local/group-commit.ts'
 import { LocalLogs } from '../storage/local/local-logs.ts'
 import { openLog } from '../storage/local/open-log.ts'
 import { OpenSegments } from '../storage/local/open-segments.ts'
 import type { PartitionLog, PartitionLogEnvironment } from '../storage/local/partition-log.ts'
+import { RetentionCheck } from '../storage/local/retention-check.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export interface TestLogOptions {
@@ -32,6 +34,7 @@ export interface TestLog {
   readonly partition: typeof testPartition
   readonly clock: ManualClock
   readonly commit: GroupCommit
+  readonly retention: RetentionCheck
   readonly openSegments: OpenSegments
 }
 
@@ -44,6 +47,8 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
   const settings = brokerSettings({ 'write.caching.default': true })
   const commit = new GroupCommit(disk, clock, silentLogger)
   const logs = new LocalLogs(bufferPool(), commit)
+  const removal = new FileRemoval(disk, clock, silentLogger)
+  const retention = new RetentionCheck(() => logs.all(), { disk, clock, logger: silentLogger, removal })
   const environment: PartitionLogEnvironment = {
     disk,
     clock,
@@ -61,5 +66,5 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
     logStartOffset: options.logStartOffset ?? 0,
   })
   logs.add(log)
-  return { log, logs, partition: testPartition, clock, commit, openSegments }
+  return { log, logs, partition: testPartition, clock, commit, retention, openSegments }
 }

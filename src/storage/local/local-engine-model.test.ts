@@ -60,6 +60,7 @@ t.test(`${operationCount} random operations, seed ${seed}`, async t => {
     'index.interval.bytes': '300',
     'segment.ms': '5000',
     'segment.index.bytes': '200',
+    'retention.ms': '-1',
   }
   const open = (options: object = {}): TestLog =>
     openTestLog(directory, { config, maxOpenSegments: 4, random: () => 0, ...options })
@@ -260,6 +261,28 @@ t.test(`${operationCount} random operations, seed ${seed}`, async t => {
     logStartOffset = Math.max(logStartOffset, await current.logs.deleteBefore(testPartition, offset))
   }
 
+  /** By size alone; `retention.test.ts` is about the other rules. */
+  async function retain(): Promise<void> {
+    const { log, retention } = current
+    const retentionBytes = chance(10) ? 0 : random(2 * segmentBytes)
+    log.configure({ ...log.config, retentionBytes })
+    const sizes = log.segments.map(segment => segment.size)
+    const bases = [...log.segments.map(segment => segment.baseOffset), endOffset()]
+    let first = sizes.findLastIndex((_, i) => {
+      const isBelowStart = i < sizes.length - 1 && bases[i + 1]! <= logStartOffset
+      return isBelowStart || sizes.slice(i + 1).reduce((sum, size) => sum + size, 0) >= retentionBytes
+    })
+    first += sizes[first] === 0 && first === sizes.length - 1 ? 0 : 1
+    await retention.run()
+    log.configure({ ...log.config, retentionBytes: -1 })
+    const base = log.segments[0]!.baseOffset
+    expect(base === bases[first], `retained from ${base} on, not ${bases[first]}`)
+    logStartOffset = Math.max(logStartOffset, base)
+    expect(log.logStartOffset === logStartOffset, `the log starts at ${log.logStartOffset}`)
+    // Its batches may be gone, but the log knows what it knew.
+    if (chance(30)) current.clock.advance(60_000)
+  }
+
   /** It never comes back, as producers do. */
   function forgetProducer(): void {
     producers = producers.slice(1)
@@ -315,6 +338,7 @@ t.test(`${operationCount} random operations, seed ${seed}`, async t => {
     ],
     ['write indexes', 3, () => current.log.activeSegment.writeIndexes()],
     ['delete', 1, deleteSome],
+    ['retain', 1, retain],
     ['reopen', 4, reopen],
     ['forget a producer', 1, forgetProducer],
   ]
@@ -337,7 +361,9 @@ t.test(`${operationCount} random operations, seed ${seed}`, async t => {
   t.equal(current.log.logEndOffset, endOffset())
   t.equal(
     current.log.size,
-    batches.reduce((sum, batch) => sum + batch.size, 0),
+    batches
+      .filter(batch => batch.baseOffset >= current.log.segments[0]!.baseOffset)
+      .reduce((sum, batch) => sum + batch.size, 0),
   )
   t.comment(JSON.stringify({ ...counts, batches: batches.length, segments: current.log.segments.length }))
   current.log.close()

@@ -54,6 +54,11 @@ export class RetentionCheck {
     return this.running
   }
 
+  /** Resolves when no round is under way. */
+  async idle(): Promise<void> {
+    await this.running
+  }
+
   /** Lets what is under way finish; no round begins any more. */
   async close(): Promise<void> {
     this.isClosed = true
