@@ -25,8 +25,8 @@ export class FileRemoval {
     this.logger = logger
   }
 
-  /** Removes files, and directories with all that is in them. */
-  removeAfter(delayMs: number, paths: readonly string[]): void {
+  /** Removes files, and directories with all that is in them, unless they have turned out to be somebody else's. */
+  removeAfter(delayMs: number, paths: readonly string[], isGone?: () => boolean): void {
     if (paths.length === 0 || this.isClosed) return
     if (delayMs <= 0) {
       this.remove(paths)
@@ -34,7 +34,7 @@ export class FileRemoval {
     }
     const timer = this.clock.after(delayMs, () => {
       this.timers.delete(timer)
-      this.remove(paths)
+      if (!isGone?.()) this.remove(paths)
     })
     this.timers.add(timer)
   }

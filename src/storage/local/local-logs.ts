@@ -372,8 +372,9 @@ export class LocalLogs implements PartitionLogs {
   async deleteBefore(partition: PartitionRef, offset: number): Promise<number> {
     const log = this.require(partition)
     if (offset > log.highWatermark) throw new ProtocolError('OFFSET_OUT_OF_RANGE')
-    if (offset > log.logStartOffset) {
-      log.moveStart(offset)
+    log.moveStart(offset)
+    // Retention may have moved it up before, which nobody was promised.
+    if (offset > log.storedStartOffset) {
       try {
         await this.saveLogStartOffsets()
       } catch (error) {

@@ -51,6 +51,7 @@ export class OffsetCheckpoints {
   writeLogStartOffsets(logs: readonly PartitionLog[]): void {
     const moved = logs.filter(log => log.logStartOffset > 0)
     this.logStartOffsets = this.save(logStartOffsetName, moved, log => log.logStartOffset, true)
+    for (const log of moved) log.storedStartOffset = log.logStartOffset
   }
 
   private save(

@@ -51,6 +51,7 @@ export function openLog(
     log.segments.push(new Segment({ ...environment, directory }, baseOffset, size, false))
   }
   log.logStartOffset = checkpoints.logStartOffset
+  log.storedStartOffset = checkpoints.logStartOffset
   log.logEndOffset = checkpoints.logStartOffset
 
   if (log.segments.length > 0) {

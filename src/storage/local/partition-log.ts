@@ -81,6 +81,8 @@ export class PartitionLog {
   readonly retiring: Segment[] = []
   readonly traffic = new LogTraffic()
   logStartOffset = 0
+  /** What the checkpoint on disk says of the log start offset. */
+  storedStartOffset = 0
   logEndOffset = 0
   highWatermark = 0
   recoveryPoint = 0

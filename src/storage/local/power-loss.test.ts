@@ -1,13 +1,21 @@
 /**
  * Power losses at random moments of a random run: what was acknowledged with acks=all, created, deleted or
- * allocated must be there in whatever the disk may be left with. Repeat a failure with `SEED=...`.
+ * allocated must be there in whatever the disk may be left with, except what retention has let go; and a log
+ * never ends before what was acknowledged. Repeat a failure with `SEED=...`.
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ManualClock } from '../../testing/manual-clock.ts'
 import { powerLossDisk } from '../../testing/power-loss-disk.ts'
-import { openTestStorage, readAll, temporaryDirectory, testBatch, turn } from '../../testing/test-storage.ts'
+import {
+  logOf,
+  openTestStorage,
+  readAll,
+  temporaryDirectory,
+  testBatch,
+  turn,
+} from '../../testing/test-storage.ts'
 import type { CatalogPartition } from '../topic-catalog.ts'
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -50,12 +58,18 @@ t.test(`${runs} runs, seed ${seed}`, async t => {
       const target = join(folder, `loss-${losses++}`)
       fs.mkdirSync(target)
       disk.loseInto(target, random)
-      const promised = [...expected.values()].map(entry => ({ ...entry, values: [...entry.values] }))
+      const promised = [...expected.values()].map(entry => ({
+        ...entry,
+        values: [...entry.values],
+        start: deleted.has(entry.partition.topicId)
+          ? 0
+          : logOf(storage, entry.partition.topic).logStartOffset,
+      }))
       const idsPromised = idsBelow
       const deletedIds = new Set(deleted)
       const again = await openTestStorage({ directory: target, clock: new ManualClock() })
       for (const entry of promised) {
-        const { partition, values, acknowledged, deletedBefore } = entry
+        const { partition, values, acknowledged, deletedBefore, start } = entry
         if (deleted.has(partition.topicId)) continue
         const title = `run ${run}, loss ${losses}, ${partition.topic}`
         const offsets = again.logs.offsets(partition)
@@ -64,7 +78,10 @@ t.test(`${runs} runs, seed ${seed}`, async t => {
         const wanted = values.slice(from, acknowledged).map((value, i) => `${from + i}:${value}`)
         const compared = found.filter(record => Number.parseInt(record, 10) >= from).slice(0, wanted.length)
         if (compared.join() !== wanted.join()) t.same(compared, wanted, title)
-        if (offsets.logStartOffset < deletedBefore) t.fail(`${title}: log start ${offsets.logStartOffset}`)
+        if (offsets.logStartOffset < deletedBefore || offsets.logStartOffset > start) {
+          t.fail(`${title}: log start ${offsets.logStartOffset}, not ${deletedBefore} to ${start}`)
+        }
+        if (offsets.logEndOffset < acknowledged) t.fail(`${title}: log end ${offsets.logEndOffset}`)
         if (entry.lastSequence < 0 || entry.lastOffset < offsets.logStartOffset) continue
         const batch = testBatch({ producerId: 1, baseSequence: entry.lastSequence, values: ['retry'] })
         const [result] = await again.logs.append([{ partition, batch, origin: 'client' }], 'durable')
@@ -85,7 +102,11 @@ t.test(`${runs} runs, seed ${seed}`, async t => {
       if (entry === undefined || kind < 4) {
         const name = `topic-${random(4)}`
         if (storage.catalog.current().topics.has(name)) return
-        const configs = { 'internal.segment.bytes': '600', 'index.interval.bytes': '100' }
+        const retention = {
+          'retention.bytes': ['-1', '0', '1000'][random(3)]!,
+          'file.delete.delay.ms': '1000',
+        }
+        const configs = { 'internal.segment.bytes': '600', 'index.interval.bytes': '100', ...retention }
         const snapshot = await storage.catalog.change({
           type: 'create-topic',
           name,
@@ -107,13 +128,16 @@ t.test(`${runs} runs, seed ${seed}`, async t => {
         await storage.catalog.change({ type: 'delete-topic', id: entry.partition.topicId })
         deleted.add(entry.partition.topicId)
       } else if (kind < 10) {
-        const offset = entry.deletedBefore + random(entry.acknowledged - entry.deletedBefore + 1)
-        entry.deletedBefore = Math.max(await storage.logs.deleteBefore(entry.partition, offset), offset)
+        const offset = entry.deletedBefore + random(Math.max(0, entry.acknowledged - entry.deletedBefore) + 1)
+        await storage.logs.deleteBefore(entry.partition, offset)
+        entry.deletedBefore = Math.max(entry.deletedBefore, offset)
       } else if (kind < 12) {
         const { first, count } = await storage.catalog.allocateProducerIds()
         idsBelow = first + count
-      } else if (kind < 16) clock.advance(60_000)
-      else if (kind < 18) {
+      } else if (kind < 16) {
+        clock.advance(random(2) * 300_000 + 60_000)
+        if (random(2) > 0) await storage.retention.idle()
+      } else if (kind < 18) {
         await storage.close()
         storage = await openTestStorage({ directory, disk, clock })
       } else if (kind < 26) await lose()

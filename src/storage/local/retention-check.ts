@@ -144,7 +144,8 @@ export class RetentionCheck {
         retiring.shift()
       }
     } finally {
-      removal.removeAfter(log.config.fileDeleteDelayMs, renamed)
+      // With a topic goes its directory, and a new one of the same name may have files of the same names.
+      removal.removeAfter(log.config.fileDeleteDelayMs, renamed, () => log.isDeleted)
     }
   }
 }

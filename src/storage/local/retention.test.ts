@@ -377,7 +377,7 @@ t.test(`${operationCount} random operations do what Kafka's rules do, seed ${see
     },
     modifiedTimeMs: path => written.get(path)!,
   }
-  const setup = await setUp(t, {}, disk, clock)
+  const setup = await setUp(t, { 'internal.segment.bytes': '500' }, disk, clock)
   const { storage, partition, log } = setup
   const terms = { deletes: true, ms: -1, bytes: -1 }
   const values: { value: string; timestampMs: number; appendedMs: number }[] = []
@@ -469,7 +469,7 @@ t.test(`${operationCount} random operations do what Kafka's rules do, seed ${see
       'retention.ms': String(terms.ms),
       'retention.bytes': String(terms.bytes),
       'cleanup.policy': policy,
-      'internal.segment.bytes': String(300 + random(800)),
+      'internal.segment.bytes': String(400 + random(800)),
     })
   }
 
