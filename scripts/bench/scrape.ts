@@ -152,5 +152,7 @@ async function fetchText(port: number): Promise<string> {
   ]
   const pieces: Buffer[] = []
   for await (const piece of response) pieces.push(piece)
-  return Buffer.concat(pieces).toString()
+  const text = Buffer.concat(pieces).toString()
+  if (response.statusCode !== 200) throw new Error(`/metrics answers ${response.statusCode}: ${text}`)
+  return text
 }

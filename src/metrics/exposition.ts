@@ -5,7 +5,6 @@
  * Many partitions make a long text. It is written in pieces, and between pieces the event loop gets its turn, so a
  * scrape keeps nobody waiting for long; what one scrape says is therefore not all of the same instant.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client'
 import { brokerFamilies } from './broker-families.ts'
 import type { Family, Sample } from './family.ts'
@@ -14,10 +13,9 @@ import { requestFamilies } from './request-families.ts'
 import { runtimeFamilies } from './runtime-families.ts'
 import { gather, type Scrape } from './scrape.ts'
 import type { MetricSources } from './sources.ts'
+import { Stretch } from './stretch.ts'
 import { topicFamilies } from './topic-families.ts'
 
-/** The event loop is held no longer than this and one more piece. */
-const longestStretchMs = 2
 /** Samples of a piece: in the first scrape, before the code is optimized, some milliseconds' worth. */
 const samplesPerPiece = 250
 
@@ -65,17 +63,6 @@ export function exposition(sources: MetricSources, options: { ofProcess: boolean
       runtime.stop()
       registry.clear()
     },
-  }
-}
-
-/** The time since the event loop last had its turn. */
-class Stretch {
-  private sinceMs = performance.now()
-
-  async breathe(): Promise<void> {
-    if (performance.now() - this.sinceMs < longestStretchMs) return
-    await nextTurn()
-    this.sinceMs = performance.now()
   }
 }
 

@@ -8,9 +8,12 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { Logger } from '../platform/logger.ts'
 import type { Exposition } from './exposition.ts'
 import type { MetricSources } from './sources.ts'
+import { Stretch } from './stretch.ts'
 
 /** What whoever starts a broker may say about its metrics; where they are is in the settings. */
 export interface MetricsOptions {
@@ -108,7 +111,7 @@ class Pages {
         this.scrape ??= exposition.scrape().finally(() => {
           this.scrape = undefined
         })
-        sendPieces(response, 200, await this.scrape, exposition.contentType)
+        await sendPieces(response, await this.scrape, exposition.contentType)
         break
       }
       case '/livez':
@@ -152,23 +155,38 @@ class Pages {
 }
 
 function send(response: ServerResponse, status: number, body: string): void {
-  if (!response.headersSent) sendPieces(response, status, [Buffer.from(body)], plainText)
+  if (response.headersSent) return
+  response.writeHead(status, headersOf(plainText, Buffer.byteLength(body)))
+  // Node leaves the body out where the request was HEAD.
+  response.end(body)
 }
 
-function sendPieces(
+/** One after the other as they are taken: sending holds the event loop as well. */
+async function sendPieces(
   response: ServerResponse,
-  status: number,
-  body: readonly Buffer[],
+  pieces: readonly Buffer[],
   contentType: string,
-): void {
-  response.writeHead(status, {
-    'content-type': contentType,
-    'content-length': body.reduce((size, piece) => size + piece.length, 0),
-    'cache-control': 'no-store',
-  })
-  // Node leaves the body out where the request was HEAD.
-  for (const piece of body) response.write(piece)
-  response.end()
+): Promise<void> {
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  response.writeHead(200, headersOf(contentType, size))
+  try {
+    await pipeline(Readable.from(unhurried(pieces)), response)
+  } catch (error) {
+    // Whoever asked is gone.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+  }
+}
+
+async function* unhurried(pieces: readonly Buffer[]): AsyncGenerator<Buffer> {
+  const stretch = new Stretch()
+  for (const piece of pieces) {
+    yield piece
+    await stretch.breathe()
+  }
+}
+
+function headersOf(contentType: string, size: number) {
+  return { 'content-type': contentType, 'content-length': size, 'cache-control': 'no-store' }
 }
 
 async function bind(server: Server, { host, port }: MetricsServerOptions): Promise<void> {
