@@ -18,11 +18,15 @@ import { syncGroupResponse } from '../../protocol-codecs/messages/sync-group.ts'
 import { seededRandom } from '../../scripts/seeded-random.ts'
 import { type Broker, type BrokerOptions, openBroker } from '../broker.ts'
 import { exitCodeOf, exitCodes } from '../exit-codes.ts'
-import { silentLogger } from '../platform/logger.ts'
+import { type Logger, silentLogger } from '../platform/logger.ts'
+import { fetch } from '../requests/fetch.ts'
 import { handlers } from '../requests/handlers.ts'
 import { produce } from '../requests/produce.ts'
 import { type BrokerSettings, brokerSettings } from '../settings/broker-settings.ts'
+import { loadSettings } from '../settings/load-settings.ts'
+import { parseExposition } from '../testing/parse-exposition.ts'
 import { RawClient } from '../testing/raw-client.ts'
+import { serveMetrics } from './http-server.ts'
 import { compileErrorReader } from './response-errors.ts'
 import { RecentTimes, TimeBuckets } from './time-buckets.ts'
 
@@ -61,32 +65,11 @@ async function get(port: number, path: string, method = 'GET'): Promise<Answer> 
   return { status: response.statusCode, contentType: response.headers['content-type'], body }
 }
 
-/** Every sample by its name with labels; fails on a line that is not of the text format. */
+/** Every sample by its name with labels. */
 async function scrape(t: Test, broker: Broker): Promise<Map<string, number>> {
   const { status, contentType, body } = await get(broker.metricsPort!, '/metrics')
   t.same([status, contentType], [200, 'text/plain; version=0.0.4; charset=utf-8'])
-  const samples = new Map<string, number>()
-  const typed = new Set<string>()
-  let current = ''
-  for (const line of body.split('\n')) {
-    if (line === '') continue
-    const comment = /^# (HELP|TYPE) ([a-z0-9_]+) \S/.exec(line)
-    if (comment !== null) {
-      current = comment[2]!
-      if (comment[1] === 'TYPE') {
-        if (typed.has(current)) t.fail(`two types: ${line}`)
-        typed.add(current)
-      }
-      continue
-    }
-    const sample = /^([a-z0-9_]+)(\{([a-z_]+="[^"]*",?)+\})? (-?[0-9.e+-]+|Nan)$/.exec(line)
-    const isOfCurrent = (name: string) =>
-      name === current || name.replace(/_(bucket|count|sum)$/, '') === current
-    if (sample === null || !isOfCurrent(sample[1]!)) t.fail(`not a sample of ${current}: ${line}`)
-    else if (samples.has(`${sample[1]}${sample[2] ?? ''}`)) t.fail(`twice: ${line}`)
-    else samples.set(`${sample[1]}${sample[2] ?? ''}`, Number(sample[4]))
-  }
-  return samples
+  return parseExposition(body)
 }
 
 t.test('after producing and consuming, a scrape has the right numbers', async t => {
@@ -124,8 +107,11 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
       },
     })
   })
-  await consumer.commitOffsets([{ topic: 'orders', partition: 0, offset: '35' }])
-  // A batch that was damaged on its way, and a partition that there is not.
+  await consumer.commitOffsets([
+    { topic: 'orders', partition: 0, offset: '35' },
+    { topic: 'orders', partition: 1, offset: '30' },
+  ])
+  // A batch that was damaged on its way, a partition that there is not, and a batch that is too large.
   const damaged = buildBatch({ records: [{ value }], timestamp: Date.now() })
   damaged.writeUInt8(damaged.readUInt8(100) ^ 1, 100)
   const partitionData = [
@@ -135,6 +121,18 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
   const topicData = [{ name: 'orders', partitionData }]
   const raw = await RawClient.connect({ port: broker.listeners[0]!.port })
   await raw.send(produce, 9, { transactionalId: null, acks: 1, timeoutMs: 1000, topicData })
+  const large = buildBatch({ records: [{ value: Buffer.alloc(2 * 1024 * 1024) }], timestamp: Date.now() })
+  const largeData = [{ name: 'orders', partitionData: [{ index: 2, records: large }] }]
+  await raw.send(produce, 9, { transactionalId: null, acks: 1, timeoutMs: 1000, topicData: largeData })
+  // A fetch that waits in vain.
+  const topics = [{ topic: 'orders', partitions: [{ partition: 2, fetchOffset: 0n, partitionMaxBytes: 1 }] }]
+  await raw.send(fetch, 11, {
+    maxWaitMs: 55,
+    minBytes: 1,
+    isolationLevel: 0,
+    topics,
+    forgottenTopicsData: [],
+  })
   await raw.close()
 
   const samples = await scrape(t, broker)
@@ -143,8 +141,10 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
     sample(`kafka_server_brokertopicmetrics_${name}_total${topic === undefined ? '' : `{topic="${topic}"}`}`)!
   await t.test('of topics', async t => {
     t.equal(traffic('messagesin', 'orders'), 70)
-    t.equal(traffic('totalproducerequests', 'orders'), 11)
-    t.equal(traffic('failedproducerequests', 'orders'), 1)
+    t.equal(traffic('totalproducerequests', 'orders'), 12)
+    t.equal(traffic('failedproducerequests', 'orders'), 2)
+    t.equal(traffic('bytesrejected', 'orders'), large.length)
+    t.equal(traffic('bytesrejected'), large.length)
     const bytes = traffic('bytesin', 'orders')
     t.ok(bytes > 70_000 && bytes < 72_000, `${bytes}`)
     t.equal(traffic('bytesout', 'orders'), bytes, 'one consumer read everything once')
@@ -176,11 +176,24 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
     t.equal(errors('JoinGroup', 'MEMBER_ID_REQUIRED'), 1)
     t.equal(errors('Produce', 'CORRUPT_MESSAGE'), 1)
     t.equal(errors('Produce', 'UNKNOWN_TOPIC_OR_PARTITION'), 1)
-    t.equal(times('_count', '"Produce"'), 11)
+    t.equal(errors('Produce', 'MESSAGE_TOO_LARGE'), 1)
+    t.equal(times('_count', '"Produce"'), 12)
     const [median, highest] = [times('', '"Produce",quantile="0.5"'), times('', '"Produce",quantile="0.999"')]
     t.ok(median > 0 && highest >= median && highest < 5000, `${median} to ${highest} ms`)
-    const mean = times('_sum', '"Produce"') / 11
+    const mean = times('_sum', '"Produce"') / 12
     t.ok(mean > 0 && mean <= highest * 1.13, `mean ${mean}`)
+    const piece = (name: string, suffix: string, request: string) =>
+      sample(`kafka_network_requestmetrics_${name}timems${suffix}{request="${request}"}`)!
+    for (const request of ['Produce', 'Fetch', 'JoinGroup', 'Metadata']) {
+      let sum = 0
+      for (const name of ['requestqueue', 'local', 'remote', 'responsequeue']) {
+        t.equal(piece(name, '_count', request), times('_count', `"${request}"`), `${request}: ${name}`)
+        sum += piece(name, '_sum', request)
+      }
+      const total = times('_sum', `"${request}"`)
+      t.ok(Math.abs(sum - total) < 0.001, `${request}: the pieces are ${sum} ms, the whole is ${total} ms`)
+    }
+    t.ok(piece('remote', '_sum', 'Fetch') >= 50, 'a fetch waits for records')
   })
   await t.test('of logs, connections, groups and the broker', async t => {
     const log = (name: string, partition: number) =>
@@ -200,7 +213,21 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
     t.equal(sample(`${groups}_numgroups`), 1)
     t.equal(sample(`${groups}_numgroupsstable`), 1)
     t.equal(sample(`${groups}_numgroupsempty`), 0)
-    t.ok(sample(`${groups}_numoffsets`)! >= 1)
+    t.ok(sample(`${groups}_numoffsets`)! >= 2)
+    const ofGroup = (name: string, labels = '') =>
+      sample(`kafka_consumergroup_${name}{consumergroup="readers"${labels}}`)
+    const ofPartition = (name: string, partition: number) =>
+      ofGroup(name, `,topic="orders",partition="${partition}"`)
+    t.equal(ofGroup('members'), 1)
+    t.same([ofPartition('current_offset', 0), ofPartition('current_offset', 1)], [35, 30])
+    t.same([ofPartition('lag', 0), ofPartition('lag', 1)], [0, 5])
+    t.equal(ofGroup('current_offset_sum', ',topic="orders"'), 65)
+    t.equal(ofGroup('lag_sum', ',topic="orders"'), 5)
+
+    t.equal(sample('kafka_topic_partitions{topic="orders"}'), 3)
+    t.equal(sample('kafka_topic_partition_current_offset{topic="orders",partition="1"}'), 35)
+    t.equal(sample('kafka_topic_partition_leader{topic="orders",partition="1"}'), 1)
+    t.equal(sample(`kafka_broker_info{id="1",address="127.0.0.1:${broker.listeners[0]!.port}"}`), 1)
 
     t.equal(sample('kafka_controller_kafkacontroller_globaltopiccount'), 2)
     t.equal(sample('kafka_controller_kafkacontroller_globalpartitioncount'), 5)
@@ -209,15 +236,38 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
     t.equal(sample('kafka_server_replicamanager_partitioncount'), 5)
     t.equal(sample('kafka_server_replicamanager_leadercount'), 5)
     t.equal(sample('kafka_server_replicamanager_underreplicatedpartitions'), 0)
-    t.ok(sample('ottla_event_loop_delay_seconds{quantile="1"}')! >= 0)
+    t.ok(sample('ottla_event_loop_delay_seconds_count')! >= 0)
+    const idle = sample('kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent')!
+    t.ok(idle > 0 && idle < 1, `idle for ${idle}`)
+    const disk = (suffix: string, operation: string) =>
+      sample(`ottla_disk_seconds_${suffix}{operation="${operation}"}`)!
+    t.ok(disk('count', 'write') >= 10)
+    t.ok(disk('sum', 'write') > 0)
+    t.equal(disk('count', 'sync'), sample('kafka_log_logflushstats_logflushrateandtimems_count'))
+    t.ok(sample('ottla_disk_usable_bytes')! < sample('ottla_disk_total_bytes')!)
+    const startedMs = sample('kafka_server_app_info_starttimems')!
+    t.ok(Date.now() - startedMs < 120_000 && startedMs <= Date.now())
     t.equal(sample('process_resident_memory_bytes'), undefined, "the process is the embedding program's")
   })
 
-  await t.test('and docs/metrics.md names all of them', t => {
-    const served = new Set([...samples.keys()].map(name => name.replace(/\{.*/, '')))
-    const named = readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `((kafka|ottla)_\w+)` \|/gm)
-    t.same(Array.from(named, ([, name]) => name).sort(), [...served].sort())
-    t.end()
+  await t.test('and docs/metrics.md names all of them, with their labels', async t => {
+    const served = new Map<string, Set<string>>()
+    // Quantiles are there while there is something to say; the loop's delay may have been looked at after this.
+    const again = await scrape(t, broker)
+    for (const series of [...samples.keys(), ...again.keys()]) {
+      const [, name = '', labels = ''] = /^(\w+)(.*)$/.exec(series)!
+      const labelNames = served.get(name) ?? new Set()
+      for (const [, labelName = ''] of labels.matchAll(/(\w+)="/g)) labelNames.add(labelName)
+      served.set(name, labelNames)
+    }
+    const rows = readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `((?:kafka|ottla)_\w+)` \|(.*)\|$/gm)
+    const documented = new Map(Array.from(rows, ([, name = '', cells = '']) => [name, cells.split('|')]))
+    t.same([...documented.keys()].sort(), [...served.keys()].sort())
+    for (const [name, [labels = '', meaning]] of documented) {
+      if (meaning === undefined) continue
+      const labelNames = Array.from(labels.matchAll(/`(\w+)`/g), ([, labelName]) => labelName)
+      t.same(labelNames.sort(), [...served.get(name)!].sort(), name)
+    }
   })
 
   await t.test('and totals do not fall when a topic goes', async t => {
@@ -235,7 +285,7 @@ t.test('the port of the metrics', async t => {
   await t.test('answers those who ask whether the broker is up, and nobody else', async t => {
     const broker = await running(t, {}, { metrics: { ofProcess: true } })
     const port = broker.metricsPort!
-    for (const path of ['/livez', '/readyz', '/health/live', '/health/ready', '/livez?verbose']) {
+    for (const path of ['/livez', '/readyz', '/healthz', '/health/live', '/health/ready', '/livez?verbose']) {
       t.equal((await get(port, path)).status, 200, path)
     }
     for (const path of ['/', '/metrics/', '/etc/passwd']) t.equal((await get(port, path)).status, 404, path)
@@ -245,6 +295,41 @@ t.test('the port of the metrics', async t => {
     for (const samples of together) t.ok(samples.get('process_resident_memory_bytes')! > 0)
     await broker.stop()
     await t.rejects(get(port, '/livez'), { code: 'ECONNREFUSED' })
+  })
+
+  await t.test('says that the broker is not ready while it starts', async t => {
+    const server = await serveMetrics({ host: '127.0.0.1', port: 0, logger: silentLogger })
+    t.teardown(() => server!.close())
+    const { port } = server!
+    for (const path of ['/readyz', '/health/ready', '/metrics']) {
+      t.match(await get(port, path), { status: 503, body: 'starting\n' }, path)
+    }
+    t.equal((await get(port, '/livez')).status, 200)
+  })
+
+  await t.test('is closed when the broker does not start', async t => {
+    const other = createServer()
+    await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => other.close())
+    const taken = (other.address() as { port: number }).port
+    const ports: number[] = []
+    const logger: Logger = {
+      ...silentLogger,
+      info: (details: object | string) => {
+        if (typeof details !== 'string' && 'port' in details) ports.push(details.port as number)
+      },
+    }
+    const listeners = [`PLAINTEXT://127.0.0.1:${taken}`]
+    await t.rejects(running(t, { listeners }, { metrics: {}, logger }), { code: 'EADDRINUSE' })
+    t.equal(ports.length, 1)
+    await t.rejects(get(ports[0]!, '/livez'), { code: 'ECONNREFUSED' })
+  })
+
+  await t.test('can be set from the environment', t => {
+    const { settings } = loadSettings({ environment: { KAFKA_METRICS_PORT: '-1' } })
+    t.equal(settings['metrics.port'], -1)
+    t.equal(loadSettings({}).settings['metrics.port'], 9404)
+    t.end()
   })
 
   await t.test('says that the broker is not ready while it stops', async t => {
@@ -284,6 +369,22 @@ t.test('the port of the metrics', async t => {
     })
     t.equal(exitCodeOf(error), exitCodes.unavailable)
   })
+})
+
+t.test('brokers in one process have metrics of their own', async t => {
+  const [used, idle] = await Promise.all([running(t, {}, { metrics: {} }), running(t, {}, { metrics: {} })])
+  const kafka = new Kafka({ brokers: [`127.0.0.1:${used.listeners[0]!.port}`], logLevel: logLevel.NOTHING })
+  const producer = kafka.producer()
+  await producer.connect()
+  await producer.send({ topic: 'orders', messages: [{ value: 'one' }] })
+  await producer.disconnect()
+  const messagesIn = 'kafka_server_brokertopicmetrics_messagesin_total'
+  t.equal((await scrape(t, used)).get(`${messagesIn}{topic="orders"}`), 1)
+  const ofIdle = await scrape(t, idle)
+  t.equal(ofIdle.get(messagesIn), 0)
+  t.equal(ofIdle.get(`${messagesIn}{topic="orders"}`), undefined)
+  await used.stop()
+  t.equal((await scrape(t, idle)).get('kafka_server_kafkaserver_brokerstate'), 3)
 })
 
 t.test('quantiles of buckets are within an eighth of those of the list', async t => {
