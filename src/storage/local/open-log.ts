@@ -184,7 +184,8 @@ function recover(log: PartitionLog, recoveryPoint: number, snapshots: readonly n
     }
     if (i < log.segments.length - 1) segment.finishIndexes()
   }
-  log.recoveryPoint = Math.min(recoveryPoint, log.logEndOffset)
+  // Where retention has left nothing, nothing has to be synced.
+  log.recoveryPoint = log.size === 0 ? log.logEndOffset : Math.min(recoveryPoint, log.logEndOffset)
 }
 
 /**
