@@ -98,19 +98,22 @@ export class RetentionCheck {
         'a segment contains timestamps in the future, so it cannot be deleted by age, nor can those behind it',
       )
     }
-    if (expired.length === 0) return
     let count = expired.length
-    if (count === log.segments.length) {
+    if (count > 0 && log.segments.slice(count).every(({ size }) => size === 0)) {
       try {
         log.roll()
+        // The end of an empty log is the name of a file.
+        log.activeSegment.file()
       } catch (error) {
-        // A disk that is full has no room for a snapshot of producers; the others still make some.
-        logger.error({ err: error, directory: log.directory }, 'a segment could not be rolled to be deleted')
+        // A disk that is full may have no room even for that; removing the others makes some.
+        logger.error(
+          { err: error, directory: log.directory },
+          'no segment could be begun; the last one stays',
+        )
         count--
       }
     }
-    // The end of an empty log is the name of a file.
-    if (log.segments.length === count + 1 && log.activeSegment.size === 0) log.activeSegment.file()
+    if (count === 0) return
     for (const { segment, reason } of expired.slice(0, count)) {
       const { path, size, maxTimestampMs } = segment
       log.traffic.deletedSegments++
