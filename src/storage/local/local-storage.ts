@@ -212,7 +212,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
           log.epochs.store()
         })
       }
-      attempt(logger, notWritten, () => checkpoints.write(all()))
+      attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
     })
     repeat(startOffsetCheckpointIntervalMs, startOffsetCheckpointIntervalMs, () => {
       attempt(logger, notWritten, () => checkpoints.writeLogStartOffsets(all()))

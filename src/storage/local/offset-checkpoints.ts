@@ -18,6 +18,8 @@ export class OffsetCheckpoints {
   /** What the files hold, by name of the partition's directory. */
   private recoveryPoints: Map<string, number>
   private logStartOffsets: Map<string, number>
+  /** What each file says, as far as it was written since the start. */
+  private readonly written = new Map<string, string>()
 
   constructor(disk: Disk, directory: string) {
     this.disk = disk
@@ -42,10 +44,14 @@ export class OffsetCheckpoints {
   }
 
   write(logs: readonly PartitionLog[]): void {
+    this.writeRecoveryPoints(logs)
+    this.writeLogStartOffsets(logs)
+  }
+
+  writeRecoveryPoints(logs: readonly PartitionLog[]): void {
     const used = logs.filter(log => log.logEndOffset > 0)
     this.save(highWatermarkName, used, log => log.highWatermark, false)
     this.recoveryPoints = this.save(recoveryPointName, used, log => log.recoveryPoint, true)
-    this.writeLogStartOffsets(logs)
   }
 
   writeLogStartOffsets(logs: readonly PartitionLog[]): void {
@@ -61,8 +67,14 @@ export class OffsetCheckpoints {
     durable: boolean,
   ): Map<string, number> {
     const path = join(this.directory, name)
-    const entries = logs.map(log => [log.partition.topic, log.partition.index, offsetOf(log)])
-    writeCheckpoint(this.disk, path, entries, durable)
+    const entries = logs.map(log => [log.partition.topic, log.partition.index, offsetOf(log)] as const)
+    const said = entries.join()
+    // A durable one costs syncs, on the event loop; an idle broker has nothing new to say.
+    if (this.written.get(name) !== said) {
+      this.written.delete(name)
+      writeCheckpoint(this.disk, path, entries, durable)
+      this.written.set(name, said)
+    }
     return new Map(logs.map(log => [partitionDirectoryName(log.partition), offsetOf(log)]))
   }
 }
