@@ -129,6 +129,14 @@ t.test('a client that speaks the protocol', async t => {
     t.equal((await fetched).responses[0]!.partitions[0]!.highWatermark, 2n)
   })
 
+  await t.test('is acknowledged by the one replica there is, whatever min.insync.replicas says', async t => {
+    const configs = [{ name: 'min.insync.replicas', value: '2' }]
+    const topics = [{ name: 'brought', numPartitions: 1, replicationFactor: 1, assignments: [], configs }]
+    await client.send(createTopics, 7, { topics, timeoutMs: 1000 })
+    const { responses } = await client.send(produce, 9, produceOf('brought', 'x'))
+    t.equal(errorName(responses[0]!.partitionResponses[0]!.errorCode), 'NONE')
+  })
+
   await t.test('is not answered when it asks for no acknowledgement', async t => {
     client.sendUnanswered(produceRequest, 7, produceOf('orders', 'quiet', 0))
     const { responses } = await client.send(fetch, 11, fetchOf('orders', 2, 1000))

