@@ -157,6 +157,9 @@ t.test('retention.bytes is what remains at least', async t => {
   await keep(0)
   t.same(await check(), [7], 'of 0 nothing remains, not even the active segment')
   t.same([log.logStartOffset, log.logEndOffset], [7, 7])
+  const before = messages.length
+  t.same(await check(), [7])
+  t.equal(messages.length, before, 'nobody speaks of deleting an empty one')
 })
 
 t.test('below the log start offset whole segments go, whatever the policy', async t => {
