@@ -109,7 +109,7 @@ function commandLine(help: string): Command {
   for (const { name, description } of clientCommands) {
     // Only for the list: `main` runs them. Flags of `start` in front of them lead here.
     program
-      .command(name, { hidden: false })
+      .command(name)
       .description(description)
       .usage('[options]')
       .allowUnknownOption()
@@ -127,7 +127,8 @@ async function main(): Promise<void> {
     if (clientCommand !== undefined) {
       const program = new Command('ottla').exitOverride().addCommand(await clientCommand.load())
       await program.parseAsync(words, { from: 'user' })
-      return
+      // Everything is printed by now; the look-up of a name that nobody waits for any more could take a minute yet.
+      process.exit()
     }
     await commandLine(asksForHelp ? await helpText() : '').parseAsync()
   } catch (error) {

@@ -69,10 +69,15 @@ async function groupsOf(client: ClusterClient, nodeId: number): Promise<ListedGr
   throwIfRefused('Cannot list groups', connection.broker, answer.errorCode)
   return answer.groups.map(({ groupId, protocolType, groupState, groupType }) => ({
     groupId,
-    type: groupType,
+    type: capitalized(groupType),
     state: groupState,
     protocolType,
   }))
+}
+
+/** Brokers say `classic`, Kafka's documentation and tools `Classic`. */
+function capitalized(name: string): string {
+  return name.slice(0, 1).toUpperCase() + name.slice(1)
 }
 
 /** undefined: there is no such group. */

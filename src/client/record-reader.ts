@@ -101,9 +101,7 @@ export class RecordReader {
     if (this.positions.size === 0 || signal?.aborted) return []
     try {
       this.leaders ??= await leadersOf(this.client, [...this.positions.values()])
-      for (const [nodeId, led] of this.leaders) {
-        if (!this.inFlight.has(nodeId)) this.inFlight.set(nodeId, this.fetchFrom(nodeId, led))
-      }
+      this.startFetches()
       if (this.fetched.length === 0) await firstOf([...this.inFlight.values()], signal)
       const failure = this.failure
       this.failure = undefined
@@ -111,6 +109,8 @@ export class RecordReader {
       if (records.length === 0 && failure !== undefined) throw failure
       this.failingSinceMs = undefined
       this.attempts = 0
+      // The next records come while these are being dealt with.
+      if (records.length > 0) this.startFetches()
       return records
     } catch (error) {
       this.leaders = undefined
@@ -121,6 +121,12 @@ export class RecordReader {
       if (performance.now() - this.failingSinceMs > this.client.timeoutMs) throw error
       await pause(backoffMs(this.attempts++), signal)
       return []
+    }
+  }
+
+  private startFetches(): void {
+    for (const [nodeId, led] of this.leaders ?? []) {
+      if (!this.inFlight.has(nodeId)) this.inFlight.set(nodeId, this.fetchFrom(nodeId, led))
     }
   }
 

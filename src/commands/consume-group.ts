@@ -29,22 +29,34 @@ export async function consumeInGroup(
   const member = new GroupMember(client, { groupId, topics, groupInstanceId: flags.groupInstance })
   const printer = new RecordPrinter(flags)
   const interrupted = interruption().signal
-  // Joining may take as long as the slowest member: a signal does not wait for it.
-  const giveUp = () => client.close()
   try {
     for (let isDone = false; !isDone; ) {
-      interrupted.addEventListener('abort', giveUp)
-      const partitions = await member.join(interrupted)
-      interrupted.removeEventListener('abort', giveUp)
+      const partitions = await joinUnlessInterrupted(client, member, interrupted)
+      if (partitions === undefined) break
       isDone = await readAssigned(client, member, groupId, partitions, printer, flags, interrupted)
     }
-  } catch (error) {
-    if (!interrupted.aborted || !(error instanceof ClientError)) throw error
   } finally {
-    interrupted.removeEventListener('abort', giveUp)
     await leave(member)
   }
   if (!interrupted.aborted) printer.reportEnd()
+}
+
+/** Joining may take as long as the slowest member: a signal does not wait for it. undefined: it was interrupted. */
+async function joinUnlessInterrupted(
+  client: ClusterClient,
+  member: GroupMember,
+  interrupted: AbortSignal,
+): Promise<readonly TopicPartition[] | undefined> {
+  const giveUp = () => client.close()
+  interrupted.addEventListener('abort', giveUp)
+  try {
+    return await member.join(interrupted)
+  } catch (error) {
+    if (interrupted.aborted && error instanceof ClientError) return undefined
+    throw error
+  } finally {
+    interrupted.removeEventListener('abort', giveUp)
+  }
 }
 
 /** Reads what this generation assigns; gives whether that was all, or the group is to be joined again. */

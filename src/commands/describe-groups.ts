@@ -4,7 +4,7 @@
  */
 import { ClientError } from '../client/client-error.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
-import { describeGroup, type GroupMemberView, type GroupView } from '../client/group-admin.ts'
+import { allGroups, describeGroup, type GroupMemberView, type GroupView } from '../client/group-admin.ts'
 import { committedOffsets } from '../client/group-offsets.ts'
 import { latestTimestamp, offsetsAt } from '../client/partition-offsets.ts'
 import { byTopic, comparePartitions, partitionName, type TopicPartition } from '../client/topic-partitions.ts'
@@ -27,17 +27,28 @@ export async function describe(
   const described: [GroupView, PartitionProgress[]][] = []
   for (const groupId of new Set(groups)) {
     const group = await describeGroup(client, groupId)
-    if (group === undefined) {
-      const { broker } = await client.coordinator(groupId)
-      throw new ClientError(
-        'GROUP_ID_NOT_FOUND',
-        `Group ${groupId} does not exist: its coordinator, broker ${broker}, answered GROUP_ID_NOT_FOUND.`,
-      )
-    }
+    if (group === undefined) throw await whyNotDescribed(client, groupId)
     described.push([group, await progressOf(client, group)])
   }
   if (flags.json) return printJson(described.map(([group, progress]) => asJson(group, progress)))
   await printLine(described.map(([group, progress]) => asText(group, progress)).join('\n\n'))
+}
+
+/** There are groups of kinds that only other commands know. */
+async function whyNotDescribed(client: ClusterClient, groupId: string): Promise<ClientError> {
+  const listed = (await allGroups(client)).find(group => group.groupId === groupId)
+  if (listed !== undefined) {
+    const kind = `${listed.type} group`
+    return new ClientError(
+      'INVALID_REQUEST',
+      `${groupId} is a ${kind}, and this command describes none of those.`,
+    )
+  }
+  const { broker } = await client.coordinator(groupId)
+  return new ClientError(
+    'GROUP_ID_NOT_FOUND',
+    `Group ${groupId} does not exist: its coordinator, broker ${broker}, answered GROUP_ID_NOT_FOUND.`,
+  )
 }
 
 async function progressOf(client: ClusterClient, group: GroupView): Promise<PartitionProgress[]> {
