@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { clearTimeout, setTimeout } from 'node:timers'
 import type { Logger } from '../platform/logger.ts'
 import type { Exposition } from './exposition.ts'
 import type { MetricSources } from './sources.ts'

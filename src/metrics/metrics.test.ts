@@ -102,6 +102,7 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
   let seen = 0
   await new Promise<void>(resolve => {
     void consumer.run({
+      autoCommit: false,
       eachMessage: async () => {
         if (++seen === 70) resolve()
       },

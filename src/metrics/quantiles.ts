@@ -1,4 +1,5 @@
 /** Summaries of times that were counted in buckets: quantiles of the last minutes, and count and sum since the start. */
+import { performance } from 'node:perf_hooks'
 import type { Labels, Sample } from './family.ts'
 import { RecentTimes, type TimeBuckets } from './time-buckets.ts'
 

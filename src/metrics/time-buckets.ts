@@ -3,6 +3,7 @@
  * asks. Times are whole microseconds. Below 8 each has a bucket of its own; above, every power of two is cut into
  * 8 equal buckets, so a bucket is at most an eighth of its time wide and a quantile at most that far off.
  */
+import { performance } from 'node:perf_hooks'
 
 const bitsPerPower = 3
 const bucketsPerPower = 1 << bitsPerPower
