@@ -190,8 +190,8 @@ async function openWatchedBroker(
     for (const listener of listeners) listener.stopAccepting()
     await groups.stop()
     await Promise.all(listeners.map(listener => listener.close(stopTimeoutMs)))
-    await storage.close()
-    metrics?.close()
+    // Last, so that who watches sees to the end that the broker is stopping.
+    await storage.close().finally(() => metrics?.close())
   }
   try {
     for (const address of addresses) {
