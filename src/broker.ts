@@ -122,6 +122,7 @@ async function openWatchedBroker(
     startOffsetCheckpointIntervalMs: settings['log.flush.start.offset.checkpoint.interval.ms'],
     initialTaskDelayMs: settings['log.initial.task.delay.ms'],
     retentionCheckIntervalMs: settings['log.retention.check.interval.ms'],
+    isJournalEnabled: settings['log.journal.enable'],
     topicConfigs: liveTopicConfigs(dynamicSettings),
     disk: measuredDisk(options.disk ?? systemDisk(), diskTimes),
     clock,

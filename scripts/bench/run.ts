@@ -10,6 +10,7 @@ import { ApacheKafkaUnavailable, apacheKafkaVersion, installApacheKafka } from '
 import { readable, textTable } from '../text-table.ts'
 import { consume } from './consume.ts'
 import { kafka, ottla } from './contestants.ts'
+import { durable } from './durable.ts'
 import { appendFloor } from './floor.ts'
 import { memory } from './memory.ts'
 import { produce } from './produce.ts'
@@ -17,7 +18,7 @@ import type { BenchContext, Scenario, ScenarioResult } from './scenario.ts'
 import { scrape } from './scrape.ts'
 import { startup } from './startup.ts'
 
-const scenarios: Scenario[] = [produce, consume, startup, memory, scrape]
+const scenarios: Scenario[] = [produce, consume, durable, startup, memory, scrape]
 
 const help = `usage: npm run bench -- [scenario...] [options]
 

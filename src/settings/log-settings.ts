@@ -253,6 +253,14 @@ export const logSettings = {
     importance: 'high',
     documentation: 'How many partitions are opened or recovered at the same time when the broker starts.',
   }),
+  'log.journal.enable': boolean(true, {
+    ours: true,
+    importance: 'medium',
+    documentation:
+      'Whether acks=all of many partitions may become durable together, in a journal with one sync, instead of one ' +
+      "by one in their own files. Turn it off where Kafka is to open the directory after a crash without Ottla's " +
+      'recovery; a directory that was shut down in order has no journal either way.',
+  }),
   'write.caching.default': boolean(false, {
     dynamic: 'cluster-wide',
     ours: true,

@@ -55,6 +55,7 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
     logger: silentLogger,
     openSegments,
     random: options.random ?? (() => 0),
+    isJournaled: false,
     syncWanted: log => commit.request(log),
     offsetsMoved: log => logs.offsetsMoved(log),
     discard: path => disk.remove(path),

@@ -70,6 +70,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     startOffsetCheckpointIntervalMs: 60_000,
     initialTaskDelayMs: 30_000,
     retentionCheckIntervalMs: 300_000,
+    isJournalEnabled: true,
     topicConfigs: liveTopicConfigs(dynamicSettings),
     disk: systemDisk(),
     clock: systemClock,

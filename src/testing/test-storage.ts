@@ -35,6 +35,7 @@ export interface TestStorageOptions {
   readonly maxOpenSegments?: number
   readonly producerIdExpirationMs?: number
   readonly writeCaching?: boolean
+  readonly isJournalEnabled?: boolean
 }
 
 export function openTestStorage(options: TestStorageOptions): Promise<LocalStorage> {
@@ -50,6 +51,7 @@ export function openTestStorage(options: TestStorageOptions): Promise<LocalStora
     startOffsetCheckpointIntervalMs: 60_000,
     initialTaskDelayMs: 30_000,
     retentionCheckIntervalMs: 300_000,
+    isJournalEnabled: options.isJournalEnabled ?? true,
     topicConfigs: () => overrides => effectiveTopicConfig(settings, overrides),
     disk: options.disk ?? systemDisk(),
     clock: options.clock ?? systemClock,

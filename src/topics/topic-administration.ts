@@ -19,11 +19,11 @@ import { internalTopicSpecification } from './internal-topics.ts'
 import { growTopics, type TopicGrowth, type TopicToGrow } from './partition-growth.ts'
 import { collisionKey, topicNameProblem } from './topic-names.ts'
 import {
-  clusterMetadataProblem,
   maxPartitionsPerRequest,
   type Problem,
   partitionCountOf,
   placementProblem,
+  reservedNameProblem,
   type TopicToCreate,
 } from './topic-placement.ts'
 
@@ -147,7 +147,7 @@ class CatalogAdministration implements TopicAdministration {
   private problemOf(topic: TopicToCreate): Problem | undefined {
     const { settings } = this
     const { catalog, cluster } = this.parts
-    const problem = clusterMetadataProblem(topic.name) ?? this.nameProblem(topic.name)
+    const problem = reservedNameProblem(topic.name) ?? this.nameProblem(topic.name)
     if (problem !== undefined) return problem
     if (catalog.current().topics.has(topic.name)) {
       return { error: 'TOPIC_ALREADY_EXISTS', message: `Topic '${topic.name}' already exists.` }

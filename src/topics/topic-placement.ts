@@ -4,7 +4,7 @@
  */
 import type { ErrorName } from '../../protocol-codecs/error-codes.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
-import { clusterMetadataTopic } from '../storage/internal-topic-names.ts'
+import { isReservedTopicName } from '../storage/internal-topic-names.ts'
 
 /** A topic as CreateTopics describes it. */
 export interface TopicToCreate {
@@ -33,8 +33,8 @@ export function partitionCountOf(topic: TopicToCreate, defaults: Defaults): numb
   return topic.partitionCount === -1 ? defaults['num.partitions'] : Math.max(0, topic.partitionCount)
 }
 
-export function clusterMetadataProblem(name: string): Problem | undefined {
-  if (name !== clusterMetadataTopic) return undefined
+export function reservedNameProblem(name: string): Problem | undefined {
+  if (!isReservedTopicName(name)) return undefined
   return { error: 'INVALID_REQUEST', message: `Topic '${name}' is the broker's own and cannot be created.` }
 }
 

@@ -6,6 +6,9 @@
  * A sync that fails takes its log offline and is never repeated: the kernel may have dropped what it
  * could not write and call the next one a success. Only where nothing was tried, because no descriptor
  * was free to open a file with, it is put off.
+ *
+ * Where many logs wait with a little each, the journal makes all of them durable with one sync (journal.ts).
+ * Their own files are synced when a segment of the journal is full.
  */
 import { dirname } from 'node:path'
 import type { Clock } from '../../platform/clock.ts'
@@ -13,16 +16,25 @@ import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { halfOfThreadPool } from '../../platform/thread-pool.ts'
 import { atEndOfTurn } from '../../platform/turn.ts'
+import type { Journal } from './journal.ts'
 import type { PartitionLog, SyncTarget } from './partition-log.ts'
+import type { UnsyncedTail } from './unsynced-tail.ts'
 
 const postponedMs = 100
+/** Syncs that nobody waits for, at the same time: they share the disk with those that somebody does. */
+const maxSettlingSyncs = 2
 
 export class GroupCommit {
+  /** Set by the owner, when it is open; without it every log is synced in its own files. */
+  journal: Journal | undefined
   private readonly disk: Disk
   private readonly clock: Clock
   private readonly logger: Logger
   private readonly waiting = new Set<PartitionLog>()
+  /** Logs that are to be synced in their own files, durable already or not. */
+  private readonly settling = new Set<PartitionLog>()
   private readonly running = new Set<PartitionLog>()
+  private isJournaling = false
   private readonly postponed = new Set<PartitionLog>()
   private readonly maxConcurrentSyncs = halfOfThreadPool()
   /** Logs by the order in which they were opened, and up to which of them directories' names are on disk. */
@@ -49,7 +61,18 @@ export class GroupCommit {
   request(log: PartitionLog): void {
     if (log.isOffline) return
     this.waiting.add(log)
-    if (this.isScheduled || this.running.size >= this.maxConcurrentSyncs) return
+    this.schedule()
+  }
+
+  /** Asks for a sync of the log's own files, whatever the journal has. */
+  settle(log: PartitionLog): void {
+    if (log.isOffline) return
+    this.settling.add(log)
+    this.schedule()
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return
     this.isScheduled = true
     // The read event that is being handled may hold more requests for the same log.
     atEndOfTurn(() => {
@@ -59,29 +82,84 @@ export class GroupCommit {
   }
 
   private startWaiting(): void {
+    this.startJournaling()
     for (const log of this.waiting) {
       if (this.running.size >= this.maxConcurrentSyncs) return
-      if (this.running.has(log)) continue
-      this.waiting.delete(log)
-      if (log.isOffline) continue
-      void this.run(log)
+      if (!this.running.has(log) && !this.isForJournal(log)) void this.run(log)
+    }
+    for (const log of this.settling) {
+      if (this.running.size >= maxSettlingSyncs) return
+      if (!this.running.has(log)) void this.run(log)
     }
     this.tellIfIdle()
   }
 
+  /** Whether a log's turn comes when the entry that is being synced is done. */
+  private isForJournal(log: PartitionLog): boolean {
+    return this.isJournaling && this.waiting.size > 1 && log.isJournaled
+  }
+
+  private startJournaling(): void {
+    const { journal } = this
+    if (journal === undefined || this.isJournaling || this.waiting.size < 2) return
+    const ready: PartitionLog[] = []
+    let byteCount = 0
+    for (const log of this.waiting) {
+      if (!log.isJournaled || this.running.has(log)) continue
+      ready.push(log)
+      byteCount += log.appendedBytes - (log.durable.point?.bytes ?? 0)
+    }
+    if (!journal.pays(ready.length, byteCount)) return
+    let tails: UnsyncedTail[]
+    try {
+      tails = journal.write(ready)
+    } catch (error) {
+      // No room, say; each log is synced by itself, and hears of its own error if there is one.
+      this.logger.warn({ err: error }, 'the journal could not be written; syncing each log by itself')
+      return
+    }
+    if (tails.length > 0) void this.syncJournal(journal, tails)
+  }
+
+  private async syncJournal(journal: Journal, tails: readonly UnsyncedTail[]): Promise<void> {
+    this.isJournaling = true
+    for (const { log } of tails) this.waiting.delete(log)
+    try {
+      await this.sync(journal.log)
+      for (const { log, to } of tails) log.becameDurable(to)
+    } catch (error) {
+      this.failed(journal.log, error as NodeJS.ErrnoException)
+      // Nothing of this was tried on the logs' own files yet.
+      for (const { log } of tails) this.waiting.add(log)
+    } finally {
+      this.isJournaling = false
+      for (const log of journal.unsettled()) this.settling.add(log)
+      this.startWaiting()
+    }
+  }
+
   private async run(log: PartitionLog): Promise<void> {
+    this.waiting.delete(log)
+    this.settling.delete(log)
+    if (log.isOffline) return
     this.running.add(log)
     try {
-      const target = log.startSync()
-      if (target.namesChanged) await this.syncNames(log, target)
-      for (const segment of target.segments) await segment.sync()
-      log.synced(target)
+      await this.sync(log)
+      if (this.settling.size === 0) this.journal?.removeSettled()
     } catch (error) {
       this.failed(log, error as NodeJS.ErrnoException)
     } finally {
       this.running.delete(log)
       this.startWaiting()
     }
+  }
+
+  /** Makes what the log holds now durable in its own files. */
+  private async sync(log: PartitionLog): Promise<void> {
+    const target = log.startSync()
+    if (target.namesChanged) await this.syncNames(log, target)
+    for (const segment of target.segments) await segment.sync()
+    log.synced(target)
   }
 
   /** Names last, so that none stands for a file that is not there yet. */
@@ -136,7 +214,8 @@ export class GroupCommit {
   }
 
   private get isIdle(): boolean {
-    return this.running.size === 0 && this.waiting.size === 0 && this.postponed.size === 0
+    const { waiting, settling, running, postponed, isJournaling } = this
+    return waiting.size + settling.size + running.size + postponed.size === 0 && !isJournaling
   }
 
   private tellIfIdle(): void {

@@ -4,21 +4,13 @@
  */
 
 import { ProtocolError } from '../../../protocol-codecs/error-codes.ts'
-import {
-  batchBaseSequence,
-  batchLastOffsetDelta,
-  batchMaxTimestamp,
-  batchProducerEpoch,
-  batchProducerId,
-  batchTimestampType,
-} from '../../../protocol-codecs/record-batch.ts'
+import { batchTimestampType } from '../../../protocol-codecs/record-batch.ts'
 import { LogTraffic } from '../../metrics/traffic.ts'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import { halfOfThreadPool, TaskLimit } from '../../platform/thread-pool.ts'
 import { atEndOfTurn } from '../../platform/turn.ts'
 import type {
   AppendItem,
-  AppendOrigin,
   AppendRefused,
   AppendResult,
   Durability,
@@ -33,10 +25,11 @@ import type {
   Watch,
 } from '../partition-log.ts'
 import type { CatalogTopic } from '../topic-catalog.ts'
+import { type BatchFacts, factsOf } from './batch-facts.ts'
 import { findMaxTimestamp, findTimestamp } from './find-timestamp.ts'
 import { GatheredRead, offsetsOf, readEnd } from './gathered-read.ts'
 import type { GroupCommit } from './group-commit.ts'
-import { type BatchFacts, isDiskFailure, type PartitionLog } from './partition-log.ts'
+import { isDiskFailure, type PartitionLog } from './partition-log.ts'
 import { planRead, type ReadPlan, readCold, readWarm } from './read-batches.ts'
 
 /** One read gives no more than this, however much was asked for: a slow reader holds it in memory. */
@@ -103,7 +96,7 @@ export class LocalLogs implements PartitionLogs {
     for (const log of this.logs.get(topic.id) ?? []) log.configure(topic.config)
   }
 
-  private find(partition: PartitionRef): PartitionLog | undefined {
+  find(partition: Pick<PartitionRef, 'topicId' | 'index'>): PartitionLog | undefined {
     return this.logs.get(partition.topicId)?.[partition.index]
   }
 
@@ -388,16 +381,6 @@ export class LocalLogs implements PartitionLogs {
   /** Resolves when nothing waits to be synced. */
   idle(): Promise<void> {
     return this.commit.idle()
-  }
-}
-
-function factsOf(batch: Buffer, origin: AppendOrigin): BatchFacts {
-  return {
-    lastOffsetDelta: batchLastOffsetDelta(batch, 0),
-    maxTimestampMs: batchMaxTimestamp(batch, 0),
-    producerId: origin === 'marker' ? -1 : batchProducerId(batch, 0),
-    producerEpoch: batchProducerEpoch(batch, 0),
-    baseSequence: batchBaseSequence(batch, 0),
   }
 }
 

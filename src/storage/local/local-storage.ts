@@ -22,6 +22,7 @@ import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
 import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
+import { Journal, journalConfig, journalPartition } from './journal.ts'
 import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
 import { partitionDirectoryName } from './log-files.ts'
@@ -47,6 +48,7 @@ export interface LocalStorageOptions {
   readonly initialTaskDelayMs: number
   readonly retentionCheckIntervalMs: number
   readonly topicConfigs: TopicConfigResolver
+  readonly isJournalEnabled: boolean
   readonly disk: Disk
   readonly clock: Clock
   readonly logger: Logger
@@ -82,6 +84,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       await disk.syncDirectory(directory)
     }
     const checkpoints = new OffsetCheckpoints(disk, directory)
+    const hasJournal = disk.isDirectory(join(directory, partitionDirectoryName(journalPartition)))
 
     const commit = new GroupCommit(disk, clock, logger)
     const removal = new FileRemoval(disk, clock, logger)
@@ -91,28 +94,36 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       logger,
       openSegments: new OpenSegments(options.maxOpenSegments),
       random: Math.random,
+      isJournaled: true,
       syncWanted: log => commit.request(log),
       offsetsMoved: log => logs.offsetsMoved(log),
       discard: path => removal.removeAfter(0, [path]),
     }
     const logs = new LocalLogs(pool, commit)
 
-    const open = (partition: PartitionRef, config: TopicConfig): PartitionLog => {
+    const open = (
+      partition: PartitionRef,
+      config: TopicConfig,
+      environment: PartitionLogEnvironment,
+      wasClosedCleanly: boolean,
+    ): PartitionLog => {
       const name = partitionDirectoryName(partition)
       const path = join(directory, name)
       requireOwner(disk, path, partition.topicId)
       disk.makeDirectory(path)
       const log = openLog(partition, path, config, environment, {
-        wasShutDownCleanly,
+        wasShutDownCleanly: wasClosedCleanly,
         recoveryPoint: checkpoints.recoveryPoint(name),
         logStartOffset: checkpoints.logStartOffset(name),
+        isJournaled: environment.isJournaled && hasJournal,
       })
       commit.opened(log)
       return log
     }
 
     const metadataConfig = { ...options.topicConfigs(new Map())({}), segmentBytes: 0x7fffffff }
-    const metadataLog = open(metadataPartition, metadataConfig)
+    const ownEnvironment = { ...environment, isJournaled: false }
+    const metadataLog = open(metadataPartition, metadataConfig, ownEnvironment, wasShutDownCleanly)
     const catalog = new LocalCatalog(
       metadataLog,
       { ...identity, metadataVersion: options.metadataVersion },
@@ -125,7 +136,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
       let log: PartitionLog
       try {
-        log = open(partition, topic.config)
+        log = open(partition, topic.config, environment, wasShutDownCleanly)
       } catch (error) {
         // The others go on; this one answers with errors until a restart can open it.
         logger.error({ err: error, ...partition }, 'a partition could not be opened; it is offline')
@@ -150,10 +161,26 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
 
     const all = (): PartitionLog[] => [metadataLog, ...logs.all()]
     const syncAll = async (): Promise<void> => {
-      for (const log of all()) if (!log.isSynced) commit.request(log)
+      for (const log of all()) if (!log.isSynced) commit.settle(log)
       await commit.idle()
     }
+    const journal = new Journal(
+      () =>
+        open(
+          journalPartition,
+          journalConfig(metadataConfig),
+          { ...ownEnvironment, syncWanted: () => {} },
+          false,
+        ),
+      clock,
+    )
+    if (hasJournal) {
+      journal.replay((topicId, index) => logs.find({ topicId, index }), logger)
+    }
     if (!wasShutDownCleanly) await syncAll()
+    // What follows a gap is to be known as whole before the journal lets go of it.
+    if (hasJournal) checkpoints.write(all())
+    if (options.isJournalEnabled) commit.journal = journal
     if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
     /** Makes logs for the partitions of a topic that have none, some per turn: each costs a few file system calls. */
@@ -213,6 +240,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         })
       }
       attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
+      attempt(logger, 'the journal could not be rolled; it is tried again', () => journal.roll())
+      for (const log of journal.unsettled()) commit.settle(log)
     })
     repeat(startOffsetCheckpointIntervalMs, startOffsetCheckpointIntervalMs, () => {
       attempt(logger, notWritten, () => checkpoints.writeLogStartOffsets(all()))
@@ -235,7 +264,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         for (const log of logsToClose) {
           note(`${log.directory} could not be closed in order`, () => log.close())
         }
-        if (!isWhole) return
+        if (!(await journal.close()) || !isWhole) return
         await syncIndexes(disk, logsToClose)
         disk.replaceFile(cleanShutdownPath, '{"version":0,"brokerEpoch":-1}', true)
       } catch (error) {

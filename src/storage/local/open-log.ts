@@ -34,6 +34,8 @@ export interface Checkpoints {
   readonly wasShutDownCleanly: boolean
   readonly recoveryPoint: number
   readonly logStartOffset: number
+  /** There is a journal: what a gap between segments that were not on disk yet lacks is there. */
+  readonly isJournaled?: boolean
 }
 
 export function openLog(
@@ -55,14 +57,14 @@ export function openLog(
   log.logEndOffset = checkpoints.logStartOffset
 
   if (log.segments.length > 0) {
-    const { recoveryPoint } = checkpoints
+    const { recoveryPoint, isJournaled = false } = checkpoints
     if (!checkpoints.wasShutDownCleanly) {
-      recover(log, recoveryPoint, found.snapshots)
+      recover(log, recoveryPoint, found.snapshots, isJournaled)
     } else if (findLogEnd(log)) {
       log.recoveryPoint = log.logEndOffset
       restoreProducers(log, found.snapshots, log.logEndOffset)
     } else {
-      recover(log, Math.min(recoveryPoint, log.activeSegment.baseOffset), found.snapshots)
+      recover(log, Math.min(recoveryPoint, log.activeSegment.baseOffset), found.snapshots, isJournaled)
     }
     log.namesAreUnsynced = log.recoveryPoint < log.logEndOffset
   }
@@ -154,7 +156,12 @@ function findLogEnd(log: PartitionLog): boolean {
 }
 
 /** After a crash: verify from the recovery point on, cut off what is not sound. */
-function recover(log: PartitionLog, recoveryPoint: number, snapshots: readonly number[]): void {
+function recover(
+  log: PartitionLog,
+  recoveryPoint: number,
+  snapshots: readonly number[],
+  isJournaled: boolean,
+): void {
   const { logger } = log.environment
   const first = log.segmentIndex(recoveryPoint)
   const scanFrom = log.segments[first]!.baseOffset
@@ -162,10 +169,13 @@ function recover(log: PartitionLog, recoveryPoint: number, snapshots: readonly n
   log.logEndOffset = scanFrom
   for (let i = first; i < log.segments.length; i++) {
     const segment = log.segments[i]!
-    // A segment that overlaps its predecessor cannot have been written by an append.
+    // A segment that overlaps its predecessor cannot have been written by an append. One that leaves a gap may
+    // have come to disk before it; without it, the journal completes both.
     const isOverlapping = segment.baseOffset < log.logEndOffset
-    const end = isOverlapping ? 0 : recoverSegment(log, segment, recoveryPoint)
-    if (isOverlapping || end < segment.size) {
+    const isAhead = isJournaled && segment.baseOffset > Math.max(log.logEndOffset, recoveryPoint)
+    const isMisplaced = isOverlapping || isAhead
+    const end = isMisplaced ? 0 : recoverSegment(log, segment, recoveryPoint)
+    if (isMisplaced || end < segment.size) {
       logger.warn(
         {
           segment: segment.path,
@@ -178,8 +188,8 @@ function recover(log: PartitionLog, recoveryPoint: number, snapshots: readonly n
           ? 'the log is damaged where it was known to be on disk; cutting it off there'
           : 'cutting off a torn tail',
       )
-      if (!isOverlapping) segment.truncate(end, log.logEndOffset)
-      dropSegmentsFrom(log, isOverlapping ? i : i + 1)
+      if (!isMisplaced) segment.truncate(end, log.logEndOffset)
+      dropSegmentsFrom(log, isMisplaced ? i : i + 1)
       break
     }
     if (i < log.segments.length - 1) segment.finishIndexes()

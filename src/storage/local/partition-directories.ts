@@ -12,7 +12,7 @@ import { basename, dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { clusterMetadataTopic } from '../internal-topic-names.ts'
+import { isReservedTopicName } from '../internal-topic-names.ts'
 import type { CatalogSnapshot } from '../topic-catalog.ts'
 import type { FileRemoval } from './file-removal.ts'
 import {
@@ -69,7 +69,7 @@ export function tidyPartitionDirectories(
       continue
     }
     const partition = parsePartitionDirectoryName(name)
-    if (partition === undefined || partition.topic === clusterMetadataTopic) continue
+    if (partition === undefined || isReservedTopicName(partition.topic)) continue
     const topicId = readTopicId(disk, path)
     const topic = snapshot.topics.get(partition.topic)
     if (topic !== undefined && partition.index < topic.partitions.length) {

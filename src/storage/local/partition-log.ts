@@ -4,8 +4,8 @@
  * Invariants. Batches lie in offset order without overlap, and the log end offset is behind the last
  * one. `highWatermark` never moves back: it is the log end when writes count as done in the page cache
  * (`write.caching`), else the end of what is known to be on disk; readers see nothing behind it.
- * `recoveryPoint` is the offset below which everything is known to be on disk: recovery after a crash
- * starts there. Appends are made by the event loop, one after the other; syncs run beside them.
+ * `recoveryPoint` is the offset below which everything is known to be on disk in the log's own files:
+ * recovery after a crash starts there. `durable` may be ahead of it, where the journal has the rest. Appends are made by the event loop, one after the other; syncs run beside them.
  *
  * An error while writing refuses that append and leaves the log as it was; unless it is one that passes
  * (no space, no descriptors) it also takes the log offline. So does an error while syncing: what the
@@ -20,6 +20,8 @@ import type { Logger } from '../../platform/logger.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { ProducerStates } from '../producer-state.ts'
+import type { BatchFacts } from './batch-facts.ts'
+import { DurableEnd, type LogPoint } from './durable-end.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { leaderEpochFileName, partitionMetadataFileName, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
@@ -35,6 +37,8 @@ export interface PartitionLogEnvironment {
   readonly openSegments: OpenSegments
   /** A number in [0, 1): spreads what is rolled by time. */
   readonly random: () => number
+  /** Whether the journal may stand for the log's files. */
+  readonly isJournaled: boolean
   /** Called when bytes are waiting to be synced. */
   syncWanted(log: PartitionLog): void
   /** Called when the high watermark or the log start offset moved. */
@@ -43,22 +47,9 @@ export interface PartitionLogEnvironment {
   discard(path: string): void
 }
 
-/** Facts of a batch that the caller has read from its header. */
-export interface BatchFacts {
-  readonly lastOffsetDelta: number
-  readonly maxTimestampMs: number
-  /** -1: no producer. */
-  readonly producerId: number
-  readonly producerEpoch: number
-  readonly baseSequence: number
-}
-
 /** What a sync that starts now covers. */
 export interface SyncTarget {
-  readonly endOffset: number
-  readonly endBytes: number
-  readonly segment: Segment
-  readonly position: number
+  readonly end: LogPoint
   readonly segments: readonly Segment[]
   /** Other files that have to be on disk with them. */
   readonly files: readonly string[]
@@ -96,7 +87,7 @@ export class PartitionLog {
   private highWatermarkSegment: Segment | undefined
   private highWatermarkPosition = 0
   private readonly cursors = new ReadCursors()
-  private durableWaiters: { offset: number; settle: (error?: Error) => void }[] = []
+  readonly durable = new DurableEnd()
   /** Names of the directory and of what was found in it are not known to be on disk. */
   namesAreUnsynced = true
   /** Offset of the newest snapshot of the producers; -1: none. */
@@ -148,6 +139,19 @@ export class PartitionLog {
     this.highWatermark = this.logEndOffset
     this.highWatermarkSegment = this.activeSegment
     this.highWatermarkPosition = this.activeSegment.size
+    // What a crash left unsynced is synced before anybody asks.
+    this.durable.moveTo(this.end)
+  }
+
+  /** Whether acks wait for the disk, and may be answered when the journal is there. */
+  get isJournaled(): boolean {
+    return this.environment.isJournaled && !this.config.writeCaching
+  }
+
+  /** Behind the last batch. */
+  get end(): LogPoint {
+    const segment = this.activeSegment
+    return { offset: this.logEndOffset, bytes: this.appendedBytes, segment, position: segment.size }
   }
 
   /**
@@ -229,10 +233,11 @@ export class PartitionLog {
     if (this.isOffline || this.isDeleted) return
     this.cancelFlushTimer()
     if (!config.writeCaching) {
-      if (this.recoveryPoint < this.logEndOffset) this.environment.syncWanted(this)
+      if (this.durable.offset < this.logEndOffset) this.environment.syncWanted(this)
       return
     }
-    this.moveHighWatermark(this.logEndOffset, this.appendedBytes, this.activeSegment, this.activeSegment.size)
+    const { offset, bytes, segment, position } = this.end
+    this.moveHighWatermark(offset, bytes, segment, position)
     if (this.unflushedMessages >= config.flushMessages) this.environment.syncWanted(this)
     else if (this.unflushedMessages > 0) this.startFlushTimer()
   }
@@ -283,24 +288,18 @@ export class PartitionLog {
 
   /** undefined when everything below `offset` is as durable as acks=all promises here. */
   whenDurable(offset: number): Promise<void> | undefined {
-    if (this.config.writeCaching || offset <= this.recoveryPoint) return undefined
-    return this.waitForSync(offset)
+    if (this.config.writeCaching || offset <= this.durable.offset) return undefined
+    return this.durable.waitFor(offset)
   }
 
   /** Resolves when everything below `offset` is on disk, also where acks do not wait for that. */
   async whenOnDisk(offset: number): Promise<void> {
-    if (offset <= this.recoveryPoint) return
+    if (offset <= this.durable.offset) return
     this.environment.syncWanted(this)
-    await this.waitForSync(offset)
+    await this.durable.waitFor(offset)
   }
 
-  private waitForSync(offset: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.durableWaiters.push({ offset, settle: error => (error === undefined ? resolve() : reject(error)) })
-    })
-  }
-
-  /** Whether all that the log holds is on disk. */
+  /** Whether all that the log holds is on disk in its own files. */
   get isSynced(): boolean {
     if (this.size === 0) return true
     if (this.recoveryPoint < this.logEndOffset || this.namesAreUnsynced) return false
@@ -332,10 +331,7 @@ export class PartitionLog {
     this.epochs.isUnsynced = false
     this.unflushedMessages = 0
     return {
-      endOffset: this.logEndOffset,
-      endBytes: this.appendedBytes,
-      segment: active,
-      position: active.size,
+      end: this.end,
       segments: segments.reverse(),
       files,
       namesChanged,
@@ -346,26 +342,21 @@ export class PartitionLog {
   synced(target: SyncTarget): void {
     this.namesAreUnsynced = false
     for (const segment of target.segments) segment.isNew = false
-    this.recoveryPoint = Math.max(this.recoveryPoint, target.endOffset)
-    if (!this.isDeleted) {
-      this.moveHighWatermark(target.endOffset, target.endBytes, target.segment, target.position)
-    }
-    if (this.durableWaiters.length === 0) return
-    const waiters = this.durableWaiters
-    this.durableWaiters = []
-    for (const waiter of waiters) {
-      if (waiter.offset <= this.recoveryPoint) waiter.settle()
-      else this.durableWaiters.push(waiter)
-    }
+    this.recoveryPoint = Math.max(this.recoveryPoint, target.end.offset)
+    this.becameDurable(target.end)
+  }
+
+  /** Everything up to `end` survives a power loss, in the log's own files or in the journal. */
+  becameDurable(end: LogPoint): void {
+    if (!this.isDeleted) this.moveHighWatermark(end.offset, end.bytes, end.segment, end.position)
+    this.durable.moveTo(end)
   }
 
   /** Nothing more is written to or read from this log; who waits for it hears of the error. */
   goOffline(error: Error): void {
     this.isOffline = true
     this.cancelFlushTimer()
-    const waiters = this.durableWaiters
-    this.durableWaiters = []
-    for (const waiter of waiters) waiter.settle(error)
+    this.durable.fail(error)
   }
 
   private moveHighWatermark(offset: number, bytes: number, segment: Segment, position: number): void {
