@@ -51,9 +51,10 @@ const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ['src/exit-codes.ts', []],
   // The command, and what a program that embeds the broker imports.
   ['src', ['src/broker.ts', 'src/commands', 'src/exit-codes.ts', ...foundations]],
-  ['scripts', ['src', ...foundations]],
+  ['scripts', ['src', 'src/client', 'src/testing', ...foundations]],
   // These judge the broker from outside: not by its own codecs.
   ['compat-tests', ['scripts']],
+  ['examples', ['scripts']],
 ])
 
 /** Modules that do input and output, or know the time: not for codecs. */
@@ -63,7 +64,7 @@ const longestSource = 450
 const longestTest = 650
 const emptyNames = /^(utils?|helpers?|common|misc|index)(\.|$)/
 /** Who may print: commands. */
-const printing = /^(src\/main\.ts|scripts\/|compat-tests\/)|\.(bench|fuzz)\.ts$/
+const printing = /^(src\/main\.ts|scripts\/|compat-tests\/|examples\/)|\.(bench|fuzz)\.ts$/
 /** What only one machine, or one company's network, has; in pieces, so that this file does not mention it either. */
 const machineMentions = [
   ...[

@@ -8,7 +8,7 @@ import { buildBatch } from '../../protocol-codecs/build-batch.ts'
 import { prepareCrc32c } from '../../protocol-codecs/crc32c.ts'
 import { errorName, isRetriable } from '../../protocol-codecs/error-codes.ts'
 import { produceRequest, produceResponse } from '../../protocol-codecs/messages/produce.ts'
-import { RawClient } from '../../src/testing/raw-client.ts'
+import { Connection } from '../../src/client/connection.ts'
 import type { RunningBroker } from '../broker-process.ts'
 import { startOttla } from '../ottla-process.ts'
 import { groupBy, median } from '../statistics.ts'
@@ -23,9 +23,9 @@ const connectionCount = 50
 const recordBytes = 1024
 const runMs = 5000
 const warmUpMs = 3000
-/** The last version that names topics. */
-const produceVersion = 12
-const exchange = { request: produceRequest, response: produceResponse }
+/** Up to the last version that names topics. */
+const exchange = { request: produceRequest, response: produceResponse, versions: '9-12' } as const
+const connectionOptions = { clientId: 'bench', softwareVersion: '1', timeoutMs: 60_000 }
 
 const contenders: Record<string, () => Promise<RunningBroker>> = {
   ottla: () => startOttla({}),
@@ -128,12 +128,12 @@ async function load(
   const latencies: number[] = []
   const endAt = performance.now() + durationMs
   const sendUntilEnd = async (first: number): Promise<void> => {
-    const client = await RawClient.connect({ host, port: Number(port) })
+    const client = await Connection.open({ host: host!, port: Number(port) }, connectionOptions)
     try {
       for (let index = first % partitions; ; index = (index + connectionCount) % partitions) {
         const startedAt = performance.now()
         if (startedAt >= endAt) return
-        const answer = await client.send(exchange, produceVersion, {
+        const answer = await client.send(exchange, {
           transactionalId: null,
           acks: -1,
           timeoutMs: 30_000,
@@ -146,7 +146,7 @@ async function load(
         latencies.push(performance.now() - startedAt)
       }
     } finally {
-      await client.close()
+      client.close()
     }
   }
   await Promise.all(Array.from({ length: connectionCount }, (_, n) => sendUntilEnd(n)))
