@@ -119,7 +119,7 @@ t.test('a started broker says so in one line on stdout and stops on a signal wit
     t.match(sameDirectory.stderr, /^ottla: .* is in use by /)
     const samePort = ottla(
       ...['--override', `listeners=PLAINTEXT://127.0.0.1:${port}`],
-      ...['--override', `log.dirs=${t.testdir()}`],
+      ...['--override', `log.dirs=${t.testdir()}`, '--override', 'metrics.port=-1'],
     )
     t.equal(samePort.status, exitCodes.unavailable)
     t.match(samePort.stderr, /^ottla: Cannot listen on PLAINTEXT:.*[.?]\n$/)
