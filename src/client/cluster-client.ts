@@ -49,6 +49,9 @@ export class ClusterClient {
   private readonly connections = new Map<string, Promise<Connection>>()
   private nodes = new Map<number, BrokerNode>()
   private controllerId = -1
+  private readonly reached = new Set<string>()
+  /** Failures to reach an address that was never reached. */
+  private readonly firstContacts = new WeakSet<Error>()
   private readonly coordinators = new Map<string, BrokerNode>()
 
   constructor(options: ClientOptions) {
@@ -63,7 +66,7 @@ export class ClusterClient {
 
   /** A connection to some broker: the first bootstrap address that answers, then any broker known since. */
   async any(): Promise<Connection> {
-    const failures: string[] = []
+    const failures: ClientError[] = []
     const known = [...this.nodes.values()].filter(node => !this.isBootstrap(node))
     for (const address of [...this.options.bootstrap, ...known]) {
       try {
@@ -72,10 +75,12 @@ export class ClusterClient {
         if (!(error instanceof ClientError)) throw error
         // A peer that is no broker is a mistake to be told, not an outage to be worked around.
         if (this.options.bootstrap.length === 1 && known.length === 0) throw error
-        failures.push(error.message)
+        failures.push(error)
       }
     }
-    throw new ClientError('unreachable', failures.join(' '))
+    const all = new ClientError('unreachable', failures.map(({ message }) => message).join(' '))
+    if (failures.every(failure => this.firstContacts.has(failure))) this.firstContacts.add(all)
+    throw all
   }
 
   /** A connection to the broker with this id, at the address that it advertises. */
@@ -143,7 +148,7 @@ export class ClusterClient {
       try {
         return await attempt()
       } catch (error) {
-        if (!(error instanceof ClientError) || !isWorthAnother(error, options)) throw error
+        if (!(error instanceof ClientError) || !this.isWorthAnother(error, options)) throw error
         const pauseMs = backoffMs(attempts)
         if (performance.now() + pauseMs > deadline || options.signal?.aborted) throw error
         this.forget()
@@ -192,10 +197,12 @@ export class ClusterClient {
       if (!(error instanceof ClientError) || error.failure !== 'unreachable' || this.isBootstrap(node))
         throw error
       const asked = this.options.bootstrap.map(showAddress).join(',')
-      throw new ClientError(
+      const explained = new ClientError(
         'unreachable',
         `${error.message} This is the address that broker ${node.nodeId} advertises (advertised.listeners); the one asked was ${asked}.`,
       )
+      if (this.firstContacts.has(error)) this.firstContacts.add(explained)
+      throw explained
     }
   }
 
@@ -208,17 +215,26 @@ export class ClusterClient {
     if (current !== undefined && current !== existing) return current
     const opening = Connection.open({ host: address.host, port: address.port }, this.connectionOptions)
     this.connections.set(key, opening)
-    return opening
+    try {
+      const connection = await opening
+      this.reached.add(showAddress(address))
+      return connection
+    } catch (error) {
+      if (!this.reached.has(showAddress(address))) this.firstContacts.add(error as Error)
+      throw error
+    }
+  }
+
+  /** An address that never answered is a mistake to be told at once; one that did may come back. */
+  private isWorthAnother(error: ClientError, { afterLostConnection = false, also }: RetryOptions): boolean {
+    if (also?.(error)) return true
+    if (isOfConnection(error.failure)) return afterLostConnection && !this.firstContacts.has(error)
+    return isTransient(error.failure)
   }
 
   private isBootstrap({ host, port }: Address): boolean {
     return this.options.bootstrap.some(address => address.host === host && address.port === port)
   }
-}
-
-function isWorthAnother(error: ClientError, { afterLostConnection = false, also }: RetryOptions): boolean {
-  if (also?.(error)) return true
-  return isTransient(error.failure) || (afterLostConnection && isOfConnection(error.failure))
 }
 
 /** Doubling, with a third at random, so that several commands do not come back together. */

@@ -60,6 +60,10 @@ export function isMembershipLost(error: unknown): boolean {
   return error instanceof ClientError && membershipLost.has(error.failure)
 }
 
+function notAMember(groupId: string): string {
+  return `Cannot commit an offset for group ${groupId}: it has dropped this member.`
+}
+
 export class GroupMember {
   private readonly client: ClusterClient
   private readonly options: MemberOptions
@@ -99,6 +103,8 @@ export class GroupMember {
 
   async commit(offsets: readonly PartitionOffset[]): Promise<void> {
     const { generationId, memberId, groupInstanceId } = this
+    // Without a generation it would be taken for somebody from outside, who may overwrite what others commit.
+    if (generationId < 0) throw new ClientError('UNKNOWN_MEMBER_ID', notAMember(this.options.groupId))
     try {
       await commitOffsets(this.client, this.options.groupId, offsets, {
         generationId,

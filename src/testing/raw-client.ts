@@ -4,13 +4,8 @@
  * matched in order, as the protocol promises, and an answer out of order fails the connection.
  */
 import { connect, type Socket } from 'node:net'
-import { codecFor } from '../../protocol-codecs/compile-codec.ts'
-import { requestHeader } from '../../protocol-codecs/messages/request-header.ts'
-import { responseHeader } from '../../protocol-codecs/messages/response-header.ts'
 import type { Infer, InferInput, Message } from '../../protocol-codecs/schema.ts'
-import { inVersions } from '../../protocol-codecs/versions.ts'
-import { WireReader } from '../../protocol-codecs/wire-reader.ts'
-import { WireWriter } from '../../protocol-codecs/wire-writer.ts'
+import { decodeResponse, requestChunks } from '../client/wire-frames.ts'
 
 /** A request and the response that belongs to it; a handler is one. */
 export interface Exchange<Q extends Message, R extends Message> {
@@ -23,7 +18,6 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-const apiVersionsKey = 18
 const frameHeaderSize = 4
 
 export class RawClient {
@@ -70,12 +64,11 @@ export class RawClient {
   ): Promise<Infer<R>> {
     const id = ++this.correlationId
     const frame = await this.sendBytes(encodeRequest(exchange.request, version, value, id, this.clientId))
-    const reader = new WireReader(frame)
-    const header = codecFor(responseHeader, responseHeaderVersion(exchange.response, version)).decode(reader)
-    if (header.correlationId !== id) {
-      throw new Error(`request ${id} was answered with the correlation id ${header.correlationId}`)
+    const { correlationId, body } = decodeResponse(exchange.response, version, frame)
+    if (correlationId !== id) {
+      throw new Error(`request ${id} was answered with the correlation id ${correlationId}`)
     }
-    return codecFor(exchange.response, version).decode(reader)
+    return body()
   }
 
   /** Sends a request that is not answered (Produce with acks=0). */
@@ -133,19 +126,5 @@ export function encodeRequest<Q extends Message>(
   correlationId: number,
   clientId: string | null = null,
 ): Buffer {
-  const writer = new WireWriter()
-  codecFor(requestHeader, inVersions(request.flexible, version) ? 2 : 1).encode(writer, {
-    requestApiKey: request.apiKey!,
-    requestApiVersion: version,
-    correlationId,
-    clientId,
-  })
-  codecFor(request, version).encode(writer, value)
-  return writer.toBuffer()
-}
-
-/** ApiVersions answers with the oldest header always: its reader does not know yet what it talks to. */
-export function responseHeaderVersion(response: Message, version: number): number {
-  if (response.apiKey === apiVersionsKey) return 0
-  return inVersions(response.flexible, version) ? 1 : 0
+  return Buffer.concat(requestChunks(request, version, value, correlationId, clientId))
 }
