@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Capability, TestContext } from '../capability.ts'
 import { committedOffsets, connectedAdmin, connectedConsumer, nextJoin } from '../kafkajs/client.ts'
+import { prepareKcat, startKcat } from '../kcat/kcat.ts'
 import { eventually } from '../wait-for.ts'
 import {
   asLines,
@@ -140,6 +141,36 @@ async function membersShare(context: TestContext): Promise<void> {
     offsets.map(({ currentOffset, lag }) => [currentOffset, lag]),
     Array(4).fill([20, 0]),
   )
+}
+
+/** librdkafka assigns ranges as well: whoever leads, both take part. */
+async function sharesWithOthers(context: TestContext): Promise<void> {
+  await prepareKcat()
+  const topic = await filledTopic(context, 'mixed', 4, 5)
+  const groupId = context.uniqueName('group')
+  const settings = ['-X', 'auto.offset.reset=earliest', '-X', 'fetch.wait.max.ms=50', '-f', '%s\n']
+  const theirs = startKcat(context, ['-u', '-G', groupId, topic, ...settings])
+  await theirs.records.until(records => records.length === 20, 'what was there')
+  const mine = member(context, topic, groupId)
+  await eventually(
+    'both to have two partitions each',
+    () => describe(context, groupId),
+    ({ state, members }) => state === 'Stable' && members.length === 2,
+    25_000,
+  )
+  const { members } = await describe(context, groupId)
+  assert.deepEqual(
+    members.map(({ partitions }) => partitions!.length),
+    [2, 2],
+  )
+  await fill(context, topic, 4, 5, 10)
+  await mine.lines.until(lines => lines.length === 10, 'half of the new records')
+  await theirs.records.until(records => records.length === 30, 'the other half')
+  assert.equal(await mine.interrupt(), 0)
+  await fill(context, topic, 4, 10, 11)
+  await theirs.records.until(records => records.length === 34, 'all partitions again', 25_000)
+  await theirs.terminate()
+  assert.equal(new Set([...mine.lines.items, ...theirs.records.items]).size, 44)
 }
 
 async function describesOthers(context: TestContext): Promise<void> {
@@ -280,6 +311,7 @@ async function outlivesTopic(context: TestContext): Promise<void> {
 export const groupCapabilities: Capability[] = [
   { name: 'a group goes on where it has committed', test: goesOn },
   { name: 'two members share, one leaves by Ctrl-C', timeLimitMs: 60_000, test: membersShare },
+  { name: 'share a group with another client (kcat)', timeLimitMs: 60_000, test: sharesWithOthers },
   { name: 'describe a group of another client', test: describesOthers },
   { name: 'reset offsets in every way', timeLimitMs: 60_000, test: resets },
   { name: 'give a new group its offsets', test: resetsNewGroup },

@@ -141,6 +141,7 @@ t.test('a record goes to JSON and back', async t => {
     value: Buffer.from('{"a":1}'),
     headers: [{ key: 'x', value: Buffer.from('y') }],
   })
+  t.equal(recordFromJson('{"value":1,"timestamp":-1}').timestamp, undefined, 'a record without a time')
   const wrong = ['', '[]', '{}', '{"key":"k"}', '{"value":1,"partition":-1}', '{"value":1,"timestamp":"now"}']
   const headers = ['{"value":1,"headers":3}', '{"value":1,"headers":[{}]}', '{"valueBase64":1}']
   for (const text of [...wrong, ...headers]) t.throws(() => recordFromJson(text), RecordJsonError, text)

@@ -130,6 +130,7 @@ class Commits {
     const offsets = [...this.offsets.values()]
     this.offsets.clear()
     this.committedMs = performance.now()
+    if (offsets.length === 0) return
     try {
       await this.member.commit(offsets)
     } catch (error) {

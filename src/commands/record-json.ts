@@ -10,6 +10,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { RecordToBuild } from '../../protocol-codecs/build-batch.ts'
+import { noTimestamp } from '../../protocol-codecs/record-batch.ts'
 import type { ReadRecord } from '../client/record-reader.ts'
 
 export function recordAsJson(record: ReadRecord): string {
@@ -45,15 +46,15 @@ export function recordFromJson(line: string): JsonRecord {
   const { partition, timestamp, headers } = object
   if (partition !== undefined && !isCount(partition))
     throw new RecordJsonError('its partition is not a number')
-  if (timestamp !== undefined && !isCount(timestamp))
-    throw new RecordJsonError('its timestamp is not a number')
+  const hasTime = timestamp !== undefined && timestamp !== noTimestamp
+  if (hasTime && !isCount(timestamp)) throw new RecordJsonError('its timestamp is not a number')
   if (!('value' in object) && !('valueBase64' in object)) throw new RecordJsonError('it has no value')
   return {
     key: bytesOf(object, 'key'),
     value: bytesOf(object, 'value'),
     headers: headersOf(headers),
     partition,
-    timestamp,
+    timestamp: hasTime ? timestamp : undefined,
   }
 }
 
