@@ -11,6 +11,7 @@ import {
   asLines,
   consumed,
   createdTopic,
+  kept,
   linesOf,
   ottla,
   ottlaJson,
@@ -44,7 +45,7 @@ async function filledTopic(
   partitions: number,
   each: number,
 ): Promise<string> {
-  const topic = await createdTopic(context, label, partitions)
+  const topic = await createdTopic(context, label, partitions, ...kept)
   await fill(context, topic, partitions, 0, each)
   return topic
 }
@@ -91,7 +92,7 @@ function member(context: TestContext, topic: string, groupId: string): RunningOt
 }
 
 async function membersShare(context: TestContext): Promise<void> {
-  const topic = await createdTopic(context, 'shared', 4)
+  const topic = await createdTopic(context, 'shared', 4, ...kept)
   const groupId = context.uniqueName('group')
   const shared = (count: number) =>
     eventually(
@@ -298,13 +299,13 @@ async function deletes(context: TestContext): Promise<void> {
 }
 
 async function outlivesTopic(context: TestContext): Promise<void> {
-  const [kept, gone] = [await filledTopic(context, 'kept', 1, 2), await filledTopic(context, 'gone', 1, 2)]
+  const [left, gone] = [await filledTopic(context, 'left', 1, 2), await filledTopic(context, 'gone', 1, 2)]
   const groupId = context.uniqueName('group')
-  await ottla(context, ['consume', kept, gone, '--group', groupId])
+  await ottla(context, ['consume', left, gone, '--group', groupId])
   await ottla(context, ['topic', 'delete', gone])
   // Brokers forget the offsets of a deleted topic, at once or a little later.
   const { offsets } = await describe(context, groupId)
-  assert.equal(offsets.find(({ topic }) => topic === kept)!.lag, 0)
+  assert.equal(offsets.find(({ topic }) => topic === left)!.lag, 0)
   assert.equal(offsets.find(({ topic }) => topic === gone)?.lag ?? null, null)
 }
 

@@ -12,6 +12,7 @@ import {
   asLines,
   consumed,
   createdTopic,
+  kept,
   linesOf,
   ottla,
   ottlaJson,
@@ -45,7 +46,7 @@ async function samePartitionsAsOthers(context: TestContext): Promise<void> {
 }
 
 async function anyBytes(context: TestContext): Promise<void> {
-  const topic = await createdTopic(context, 'bytes', 2)
+  const topic = await createdTopic(context, 'bytes', 2, ...kept)
   const original = [
     {
       key: 'plain',
@@ -70,7 +71,7 @@ async function anyBytes(context: TestContext): Promise<void> {
   assert.deepEqual(withoutPlace.map(sortedKeys), original.map(sortedKeys))
 
   // What was printed can be produced again, and is the same.
-  const copy = await createdTopic(context, 'copy', 2)
+  const copy = await createdTopic(context, 'copy', 2, ...kept)
   await ottla(
     context,
     ['produce', copy, '--input', 'json'],
@@ -150,7 +151,7 @@ async function largePipe(context: TestContext): Promise<void> {
 }
 
 async function whereToBegin(context: TestContext): Promise<void> {
-  const topic = await createdTopic(context, 'positions', 2)
+  const topic = await createdTopic(context, 'positions', 2, ...kept)
   const records = Array.from({ length: 20 }, (_, index) => ({
     value: String(index),
     partition: index % 2,
