@@ -1,7 +1,8 @@
 /**
- * Reads a whole topic with a client that is not the one that wrote it: kcat (librdkafka, checking CRCs) when it
- * is there, else Kafka's own console consumer, else kafkajs. Resolves with every record in the order of its
- * partition, and with the name of whoever read.
+ * Reads a whole topic with a client in another language than the one that wrote it: kcat (librdkafka, checking
+ * CRCs) where it is installed, else Kafka's own console consumer. Gives every record, each partition's in order,
+ * and resolves with the name of whoever read. Where neither is to be had kafkajs reads, which is not the same
+ * proof, and the answer says so.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -10,41 +11,47 @@ import kafkajs from 'kafkajs'
 import { ApacheKafkaUnavailable, spawnKafkaTool } from '../apache-kafka.ts'
 import type { ReadRecord } from './record-ledger.ts'
 
-export interface ReadBack {
-  reader: string
-  records: ReadRecord[]
+export interface Reader {
+  readonly name: string
+  readonly isOfAnotherLanguage: boolean
 }
+
+type Take = (record: ReadRecord) => void
 
 /** `ends` are the partitions' log ends: how many records there are to read, as nothing was deleted. */
 export async function readBack(
   bootstrap: string,
   topic: string,
   ends: Map<number, number>,
-): Promise<ReadBack> {
-  return (
-    (await readWithKcat(bootstrap, topic)) ??
-    (await readWithConsoleConsumer(bootstrap, topic, ends)) ??
-    (await readWithKafkajs(bootstrap, topic, ends))
-  )
+  take: Take,
+): Promise<Reader> {
+  if (await readWithKcat(bootstrap, topic, take)) return { name: 'kcat', isOfAnotherLanguage: true }
+  if (await readWithConsoleConsumer(bootstrap, topic, ends, take)) {
+    return { name: 'kafka-console-consumer', isOfAnotherLanguage: true }
+  }
+  await readWithKafkajs(bootstrap, topic, ends, take)
+  return { name: 'kafkajs', isOfAnotherLanguage: false }
 }
 
-async function readWithKcat(bootstrap: string, topic: string): Promise<ReadBack | undefined> {
+/** false: there is no kcat. */
+async function readWithKcat(bootstrap: string, topic: string, take: Take): Promise<boolean> {
   const options = ['-C', '-q', '-e', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-X', 'check.crcs=true']
   const child = spawn('kcat', [...options, '-f', '%p %o %s\n'], { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = outcome(child)
-  const records = await parseLines(child.stdout, /^(\d+) (\d+) (.*)$/)
+  await takeLines(child.stdout, /^(\d+) (\d+) (.*)$/, take)
   const { code, stderr } = await ended
-  if (code === 'ENOENT') return undefined
+  if (code === 'ENOENT') return false
   if (code !== 0) throw new Error(`kcat failed (${code}): ${stderr}`)
-  return { reader: 'kcat', records }
+  return true
 }
 
+/** false: there is no Java, or no Kafka. */
 async function readWithConsoleConsumer(
   bootstrap: string,
   topic: string,
   ends: Map<number, number>,
-): Promise<ReadBack | undefined> {
-  const count = total(ends)
+  take: Take,
+): Promise<boolean> {
   const properties = ['print.partition=true', 'print.offset=true']
   try {
     const child = await spawnKafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
@@ -54,17 +61,17 @@ async function readWithConsoleConsumer(
       topic,
       '--from-beginning',
       '--max-messages',
-      String(count),
+      String(total(ends)),
       '--timeout-ms',
       '20000',
       ...properties.flatMap(property => ['--formatter-property', property]),
     ])
     const ended = outcome(child)
-    const records = await parseLines(child.stdout!, /^Partition:(\d+)\tOffset:(\d+)\t(.*)$/)
+    await takeLines(child.stdout!, /^Partition:(\d+)\tOffset:(\d+)\t(.*)$/, take)
     await ended
-    return { reader: 'kafka-console-consumer', records }
+    return true
   } catch (error) {
-    if (error instanceof ApacheKafkaUnavailable) return undefined
+    if (error instanceof ApacheKafkaUnavailable) return false
     throw error
   }
 }
@@ -73,10 +80,10 @@ async function readWithKafkajs(
   bootstrap: string,
   topic: string,
   ends: Map<number, number>,
-): Promise<ReadBack> {
+  take: Take,
+): Promise<void> {
   const client = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
   const consumer = client.consumer({ groupId: `read-back-${Date.now()}` })
-  const records: ReadRecord[] = []
   const missing = new Map([...ends].filter(([, end]) => end > 0))
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
@@ -86,7 +93,7 @@ async function readWithKafkajs(
       autoCommit: false,
       eachMessage: async ({ partition, message }) => {
         const offset = Number(message.offset)
-        records.push({ partition, offset, value: message.value?.toString() ?? '' })
+        take({ partition, offset, value: message.value?.toString() ?? '' })
         if (offset + 1 >= (missing.get(partition) ?? 0)) missing.delete(partition)
         if (missing.size > 0) return
         clearTimeout(timer)
@@ -95,18 +102,14 @@ async function readWithKafkajs(
     })
   })
   await consumer.disconnect()
-  return { reader: 'kafkajs', records }
 }
 
-async function parseLines(stream: Readable, pattern: RegExp): Promise<ReadRecord[]> {
-  const records: ReadRecord[] = []
+async function takeLines(stream: Readable, pattern: RegExp, take: Take): Promise<void> {
   for await (const line of createInterface({ input: stream })) {
     const match = line.match(pattern)
     // Whatever is not a record is printed by the tool about itself; a missing record is found by the checker.
-    if (match !== null)
-      records.push({ partition: Number(match[1]), offset: Number(match[2]), value: match[3]! })
+    if (match !== null) take({ partition: Number(match[1]), offset: Number(match[2]), value: match[3]! })
   }
-  return records
 }
 
 function outcome(child: ReturnType<typeof spawn>): Promise<{ code: number | string | null; stderr: string }> {

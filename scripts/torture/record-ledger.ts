@@ -1,7 +1,7 @@
 /**
  * What the clients of a torture run were promised, and whether the broker kept it. Producers write down what
- * they sent and what was acknowledged, group members what was delivered and committed; `checkReadBack` holds
- * that against the whole log as somebody else read it. Pure bookkeeping without a broker, so that its ability to
+ * they sent and what was acknowledged, group members what was delivered and committed; a read-back holds
+ * that against the whole log as somebody else reads it, record by record. Pure bookkeeping without a broker, so that its ability to
  * fail is tested like everything else (`record-ledger.test.ts`, `--plant`).
  *
  * A record is known by its producer and its sequence, which counts per producer and partition from 0 without
@@ -33,6 +33,12 @@ export type ViolationKind =
 export interface Violation {
   kind: ViolationKind
   text: string
+}
+
+/** Takes the whole log, each partition's records in order of their offsets. */
+export interface ReadBackCheck {
+  add(record: ReadRecord): void
+  end(): ReadBackSummary
 }
 
 export interface ReadBackSummary {
@@ -87,7 +93,7 @@ export interface RecordLedger {
   committedCount(): number
   /** What was noticed so far, without reading everything back. */
   violations(): Violation[]
-  checkReadBack(records: Iterable<ReadRecord>): ReadBackSummary
+  beginReadBack(): ReadBackCheck
 }
 
 export function recordLedger(partitionCount: number): RecordLedger {
@@ -173,7 +179,7 @@ export function recordLedger(partitionCount: number): RecordLedger {
     committedCount: () => committedCount,
     violations: () => [...noticed],
 
-    checkReadBack(records) {
+    beginReadBack() {
       const violations = [...noticed]
       const report = (kind: ViolationKind, text: string) => violations.push({ kind, text })
       const readers = partitions.map(() => ({
@@ -183,48 +189,54 @@ export function recordLedger(partitionCount: number): RecordLedger {
       }))
       let read = 0
       let unanswered = 0
-      for (const { partition, offset, value } of records) {
-        const ledger = partitions[partition]!
-        const reader = readers[partition]!
-        const where = `partition ${partition} offset ${offset}`
-        read++
-        if (offset !== reader.next) report('offset gap', `${where} follows ${reader.next - 1}`)
-        reader.next = offset + 1
-        const id = identify(partition, value)
-        if (id === undefined) {
-          report('damaged', where)
-          continue
-        }
-        const colon = id.lastIndexOf(':')
-        const producer = id.slice(0, colon)
-        const sequence = Number(id.slice(colon + 1))
-        if (sequence >= (ledger.sent.get(producer) ?? 0)) report('never sent', `${where}: ${id}`)
-        const acknowledgedAt = ledger.acknowledged.get(id)
-        if (reader.seen.has(id)) report('duplicated', `${where}: ${id}`)
-        else {
-          if (sequence < (reader.last.get(producer) ?? -1)) report('reordered', `${where}: ${id}`)
-          if (acknowledgedAt === undefined) unanswered++
-          else if (acknowledgedAt !== offset) {
-            report('moved', `${where}: ${id} was acknowledged at offset ${acknowledgedAt}`)
+      return {
+        add({ partition, offset, value }) {
+          const ledger = partitions[partition]!
+          const reader = readers[partition]!
+          const where = `partition ${partition} offset ${offset}`
+          read++
+          if (offset !== reader.next) report('offset gap', `${where} follows ${reader.next - 1}`)
+          reader.next = offset + 1
+          const id = identify(partition, value)
+          if (id === undefined) {
+            report('damaged', where)
+            return
           }
-        }
-        reader.seen.add(id)
-        reader.last.set(producer, Math.max(reader.last.get(producer) ?? -1, sequence))
-        const delivered = ledger.delivered.get(offset)
-        if (delivered !== undefined && delivered !== id) {
-          report('delivered, then gone', `${where}: ${delivered} was delivered, ${id} is there`)
-        }
+          const colon = id.lastIndexOf(':')
+          const producer = id.slice(0, colon)
+          const sequence = Number(id.slice(colon + 1))
+          if (sequence >= (ledger.sent.get(producer) ?? 0)) report('never sent', `${where}: ${id}`)
+          const acknowledgedAt = ledger.acknowledged.get(id)
+          if (reader.seen.has(id)) report('duplicated', `${where}: ${id}`)
+          else {
+            if (sequence < (reader.last.get(producer) ?? -1)) report('reordered', `${where}: ${id}`)
+            if (acknowledgedAt === undefined) unanswered++
+            else if (acknowledgedAt !== offset) {
+              report('moved', `${where}: ${id} was acknowledged at offset ${acknowledgedAt}`)
+            }
+          }
+          reader.seen.add(id)
+          reader.last.set(producer, Math.max(reader.last.get(producer) ?? -1, sequence))
+          const delivered = ledger.delivered.get(offset)
+          if (delivered !== undefined && delivered !== id) {
+            report('delivered, then gone', `${where}: ${delivered} was delivered, ${id} is there`)
+          }
+        },
+
+        end() {
+          partitions.forEach(({ acknowledged, delivered }, partition) => {
+            const { seen, next } = readers[partition]!
+            for (const [id, offset] of acknowledged) {
+              if (!seen.has(id)) report('lost', `partition ${partition} offset ${offset}: ${id}`)
+            }
+            for (const [offset, id] of delivered) {
+              if (offset >= next)
+                report('delivered, then gone', `partition ${partition} offset ${offset}: ${id}`)
+            }
+          })
+          return { read, acknowledged: acknowledgedCount, unanswered, violations }
+        },
       }
-      partitions.forEach(({ acknowledged, delivered }, partition) => {
-        const { seen, next } = readers[partition]!
-        for (const [id, offset] of acknowledged) {
-          if (!seen.has(id)) report('lost', `partition ${partition} offset ${offset}: ${id}`)
-        }
-        for (const [offset, id] of delivered) {
-          if (offset >= next) report('delivered, then gone', `partition ${partition} offset ${offset}: ${id}`)
-        }
-      })
-      return { read, acknowledged: acknowledgedCount, unanswered, violations }
     },
   }
 }

@@ -2,9 +2,11 @@
  * `npm run torture -- [scenario...]`: faults while clients work, and afterwards the question whether every
  * promise was kept: no acknowledged record lost, duplicated, damaged or out of its producer's order, no
  * committed offset moved back. Prints the seed, a line per round and a table; exits non-zero when something fell
- * short. The same seed draws the same faults; the moment at which a fault hits a request is the machine's.
+ * short: also with `--plant`, when something is wrong on purpose, and with a code of its own where that was missed.
+ * The same seed draws the same faults; the moment at which a fault hits a request is the machine's.
  */
 import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startApacheKafka } from '../apache-kafka.ts'
 import { startOttla } from '../ottla-process.ts'
@@ -12,13 +14,10 @@ import { seededRandom } from '../seeded-random.ts'
 import { groupBy } from '../statistics.ts'
 import { textTable } from '../text-table.ts'
 import { freeze, kill, restart, torn } from './faults.ts'
-import {
-  type Plant,
-  plants,
-  type StartOptions,
-  type TortureResult,
-  type TortureScenario,
-} from './scenario.ts'
+import { isBug, noticedAs, type Plant, plants } from './plants.ts'
+import type { Violation } from './record-ledger.ts'
+import type { StartOptions, TortureResult, TortureScenario } from './scenario.ts'
+import { sessionTimeoutMs } from './workload.ts'
 
 const scenarios: TortureScenario[] = [kill, torn, restart, freeze]
 
@@ -32,10 +31,17 @@ options:
   --seed N       repeats the faults of a run
   --relaxed      acks=all from the page cache (write.caching), which a killed process must survive too
   --broker NAME  ottla, or kafka to see what the clients do by themselves (ottla)
-  --plant WHAT   shows the checker a damaged log: ${plants.join(', ')}
-  --json FILE    everything that was measured`
+  --plant WHAT   does something wrong, which is to be noticed: all of the following, or one.
+                 A bug in the broker: ${plants.filter(isBug).join(', ')};
+                 damage to the log that the checker is shown: ${plants.filter(plant => !isBug(plant)).join(', ')}
+  --json FILE    everything that was measured
 
-const violationsShown = 20
+exit codes: 0 every promise was kept; 1 one was broken, as it is to be with --plant; 2 wrong usage;
+3 what was planted was not noticed`
+
+const exitCodes = { kept: 0, broken: 1, usage: 2, missed: 3 } as const
+
+const violationsShown = 5
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -52,65 +58,98 @@ async function main(): Promise<number> {
   })
   if (values.help === true) {
     console.log(help)
-    return 0
+    return exitCodes.kept
   }
   const unknown = [
     ...positionals.filter(name => !scenarios.some(scenario => scenario.name === name)),
     ...(['ottla', 'kafka'].includes(values.broker) ? [] : [values.broker]),
-    ...(values.plant === undefined || plants.includes(values.plant as Plant) ? [] : [values.plant]),
+    ...(values.plant === undefined || ['all', ...plants].includes(values.plant) ? [] : [values.plant]),
+    ...(isBug(values.plant as Plant) && values.broker !== 'ottla'
+      ? [`${values.plant} in ${values.broker}`]
+      : []),
   ]
   if (unknown.length > 0) {
     console.error(`unknown: ${unknown.join(', ')}\n\n${help}`)
-    return 2
+    return exitCodes.usage
   }
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
   const names = positionals.length === 0 ? ['kill'] : positionals
+  const planted = values.plant === 'all' ? plants : [values.plant as Plant | undefined]
   const results: Record<string, TortureResult> = {}
+  let exitCode: number = exitCodes.kept
   for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
-    console.log(`${scenario.name}: ${scenario.summary}; seed ${seed}`)
-    const result = await scenario.run({
-      rounds: Number(values.rounds),
-      random: seededRandom(seed),
-      start: options => startBroker(values.broker, values.relaxed === true, options),
-      plant: values.plant as Plant | undefined,
-      print: line => console.log(`  ${line}`),
-    })
-    results[scenario.name] = result
-    console.log(`\n${textTable(result.headings, result.rows)}\n`)
-    report(result, seed)
+    for (const plant of planted) {
+      console.log(`${scenario.name}: ${scenario.summary}; seed ${seed}${plant ? `; planted: ${plant}` : ''}`)
+      const result = await scenario.run({
+        rounds: Number(values.rounds),
+        random: seededRandom(seed),
+        start: options => startBroker(values.broker, values.relaxed === true, plant, options),
+        plant,
+        print: line => console.log(`  ${line}`),
+      })
+      results[plant === undefined ? scenario.name : `${scenario.name} with ${plant}`] = result
+      console.log(`\n${textTable(result.headings, result.rows)}\n`)
+      const verdict = plant === undefined ? report(result, seed) : reportPlant(result, plant)
+      exitCode = Math.max(exitCode, verdict)
+    }
   }
   if (values.json !== undefined) {
     const { broker, relaxed = false } = values
     writeFileSync(values.json, `${JSON.stringify({ seed, broker, relaxed, results }, undefined, 2)}\n`)
   }
-  return Object.values(results).some(({ violations }) => violations.length > 0) ? 1 : 0
+  return exitCode
 }
 
-function startBroker(name: string, isRelaxed: boolean, options: StartOptions) {
+function startBroker(name: string, isRelaxed: boolean, plant: Plant | undefined, options: StartOptions) {
+  const groups = {
+    'group.min.session.timeout.ms': String(sessionTimeoutMs),
+    'group.initial.rebalance.delay.ms': '0',
+  }
   if (name === 'ottla') {
-    return startOttla({ ...options, overrides: isRelaxed ? { 'write.caching.default': 'true' } : {} })
+    const overrides = { ...groups, ...(isRelaxed ? { 'write.caching.default': 'true' } : {}) }
+    if (!isBug(plant)) return startOttla({ ...options, overrides })
+    const main = fileURLToPath(new URL('./planted-broker.js', import.meta.url))
+    return startOttla({ ...options, overrides, main, env: { TORTURE_PLANT: plant } })
   }
   // A killed node's registration has to expire before it may come back: 9 s by default, of every round.
   const sessions = { 'broker.session.timeout.ms': '1500', 'broker.heartbeat.interval.ms': '300' }
   const durable: Record<string, string> = isRelaxed ? {} : { 'log.flush.interval.messages': '1' }
-  return startApacheKafka({ ...options, overrides: { ...sessions, ...durable } })
+  return startApacheKafka({ ...options, overrides: { ...groups, ...sessions, ...durable } })
 }
 
-function report({ violations, directory }: TortureResult, seed: number): void {
+function report({ directory, skipped, violations }: TortureResult, seed: number): number {
+  for (const check of skipped) console.log(`skipped: ${check}`)
   if (violations.length === 0) {
-    console.log('every promise was kept')
-    return
+    console.log(`every promise was kept${skipped.length > 0 ? `; ${skipped.length} check skipped` : ''}`)
+    return exitCodes.kept
   }
-  for (const [kind, group] of groupBy(violations, violation => violation.kind)) {
+  showViolations(violations)
+  console.log(`the data directory is kept: ${directory}; repeat with --seed ${seed}`)
+  return exitCodes.broken
+}
+
+function reportPlant({ violations }: TortureResult, plant: Plant): number {
+  const kind = noticedAs[plant]
+  const count = violations.filter(violation => violation.kind === kind).length
+  showViolations(violations)
+  console.log(
+    count > 0
+      ? `${plant} was noticed: "${kind}" was found ${count} times\n`
+      : `${plant} was NOT noticed: nothing was found that is "${kind}"\n`,
+  )
+  return count > 0 ? exitCodes.broken : exitCodes.missed
+}
+
+function showViolations(violations: readonly Violation[]): void {
+  for (const [kind, group] of groupBy([...violations], violation => violation.kind)) {
     console.log(`${kind}: ${group.length}`)
     for (const { text } of group.slice(0, violationsShown)) console.log(`  ${text}`)
   }
-  console.log(`the data directory is kept: ${directory}; repeat with --seed ${seed}`)
 }
 
 const exitCode = await main().catch(error => {
   console.error(error instanceof Error ? (error.stack ?? error.message) : error)
-  return 1
+  return exitCodes.broken
 })
 // Clients of a run that failed in the middle would keep the process, and the broker, alive.
 process.exit(exitCode)

@@ -4,6 +4,7 @@
 import type { RunningBroker } from '../broker-process.ts'
 import type { SeededRandom } from '../seeded-random.ts'
 import type { Cell } from '../text-table.ts'
+import type { Plant } from './plants.ts'
 import type { Violation } from './record-ledger.ts'
 
 export interface StartOptions {
@@ -17,24 +18,17 @@ export interface TortureContext {
   random: SeededRandom
   /** The broker under torture, on the directory that the last one left. */
   start(options: StartOptions): Promise<RunningBroker>
-  /** Damage done to what the checker is shown, to prove that it notices. */
+  /** What is wrong on purpose, to prove that it is noticed. */
   plant: Plant | undefined
   print(line: string): void
 }
-
-export const plants = [
-  'lose-record',
-  'duplicate-record',
-  'reorder-records',
-  'damage-value',
-  'rewind-commit',
-] as const
-export type Plant = (typeof plants)[number]
 
 export interface TortureResult {
   headings: string[]
   rows: Cell[][]
   violations: Violation[]
+  /** Checks that this machine lacks something for. */
+  skipped: string[]
   /** Where the data is, kept when something was violated. */
   directory: string
   samples: unknown[]

@@ -12,8 +12,12 @@ import type { SeededRandom } from '../seeded-random.ts'
 import type { RecordLedger } from './record-ledger.ts'
 
 export interface Workload {
-  /** Resolves when the next send after this call has been acknowledged. */
-  nextAcknowledgement(): Promise<void>
+  /** Resolves when a send has been acknowledged after this call. */
+  nextAcknowledgement(): Promise<unknown>
+  /** The same for a commit of the group. */
+  nextCommit(): Promise<unknown>
+  /** Resolves when every producer has been acknowledged something after this call. */
+  everybodyAcknowledged(): Promise<void>
   /** One member of the group leaves and another joins. */
   replaceMember(): Promise<void>
   /** Lets every send that is under way end, then stops the producers. */
@@ -36,6 +40,12 @@ export interface WorkloadOptions {
   random: SeededRandom
 }
 
+/**
+ * How long the group waits for a member whose leaving a crash swallowed. Shorter than brokers allow by default:
+ * `group.min.session.timeout.ms` has to be lowered to it.
+ */
+export const sessionTimeoutMs = 3000
+
 /** Retries until the broker is back; a torture run never gives up by itself. */
 const patience = { initialRetryTime: 50, maxRetryTime: 400, retries: 1_000_000 }
 
@@ -55,27 +65,29 @@ export function patientClient(bootstrap: string, clientId: string): kafkajs.Kafk
 
 export async function startWorkload(options: WorkloadOptions): Promise<Workload> {
   const { ledger } = options
-  const waiting = new Set<() => void>()
+  const acknowledgements = happenings()
+  const commits = happenings()
   const state = { producing: true }
-  const acknowledged = () => {
-    for (const resolve of waiting) resolve()
-    waiting.clear()
-  }
   const members = await Promise.all(
-    Array.from({ length: options.members }, (_, index) => startMember(options, index)),
+    Array.from({ length: options.members }, (_, index) => startMember(options, index, commits.happened)),
   )
   let memberCount = members.length
   const positions = { next: 0 }
   const producers = Array.from({ length: options.producers }, (_, index) =>
-    runProducer(options, index, options.random.fork(), state, acknowledged),
+    runProducer(options, index, options.random.fork(), state, () => acknowledgements.happened(index)),
   )
 
   return {
-    nextAcknowledgement: () => new Promise(resolve => waiting.add(resolve)),
+    nextAcknowledgement: () => acknowledgements.next(),
+    nextCommit: () => commits.next(),
+    async everybodyAcknowledged() {
+      const missing = new Set(producers.keys())
+      while (missing.size > 0) missing.delete(await acknowledgements.next())
+    },
     async replaceMember() {
       const index = positions.next++ % members.length
       const leaving = members[index]!
-      members[index] = await startMember(options, memberCount++)
+      members[index] = await startMember(options, memberCount++, commits.happened)
       await leaving.stop()
     },
     async stopProducers() {
@@ -90,6 +102,20 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
     async stopConsumers() {
       await Promise.all(members.map(member => member.stop()))
     },
+  }
+}
+
+/** Something that clients do over and over, and that others wait for. */
+function happenings() {
+  let waiting: ((client: number) => void)[] = []
+  return {
+    happened(client: number) {
+      const told = waiting
+      waiting = []
+      for (const resolve of told) resolve(client)
+    },
+    /** Resolves with the index of the client. */
+    next: () => new Promise<number>(resolve => waiting.push(resolve)),
   }
 }
 
@@ -149,12 +175,16 @@ interface Member {
   stop(): Promise<void>
 }
 
-async function startMember(options: WorkloadOptions, index: number): Promise<Member> {
+async function startMember(
+  options: WorkloadOptions,
+  index: number,
+  committed: (member: number) => void,
+): Promise<Member> {
   const { ledger, topic } = options
   const consumer = patientClient(options.bootstrap, `member-${index}`).consumer({
     groupId: options.groupId,
-    sessionTimeout: 6000,
-    heartbeatInterval: 1000,
+    sessionTimeout: sessionTimeoutMs,
+    heartbeatInterval: sessionTimeoutMs / 6,
     rebalanceTimeout: 10_000,
     maxWaitTimeInMs: 200,
     retry: { ...patience, restartOnFailure: async () => true },
@@ -176,6 +206,7 @@ async function startMember(options: WorkloadOptions, index: number): Promise<Mem
       const offset = Number(batch.lastOffset()) + 1
       await consumer.commitOffsets([{ topic, partition: batch.partition, offset: String(offset) }])
       ledger.committed(batch.partition, offset)
+      committed(index)
       await heartbeat()
     },
   })
