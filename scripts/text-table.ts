@@ -21,10 +21,10 @@ export function textTable(headings: string[], rows: Cell[][]): string {
   return [line(headings), widths.map(width => '-'.repeat(width)).join('  '), ...texts.map(line)].join('\n')
 }
 
-/** A number with about three significant digits: what a reader compares, and not more. */
+/** A number with about three significant digits, what a reader compares, and not more; a whole one is a count. */
 export function readable(value: number | undefined): string | undefined {
   if (value === undefined || Number.isNaN(value)) return undefined
   const size = Math.abs(value)
-  const digits = size >= 100 ? 0 : size >= 10 ? 1 : 2
+  const digits = size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2
   return value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))/g, size >= 1000 ? ' ' : '')
 }

@@ -150,6 +150,19 @@ t.test('a delivery that skips records, and one that a later log contradicts, are
   t.match(summary.violations, [{ kind: 'delivered, then gone' }])
 })
 
+t.test('a delivery may be repeated, but only from where it came first', async t => {
+  const ledger = recordLedger(1)
+  const [first, second] = [ledger.send('p0', 0), ledger.send('p0', 0)]
+  const deliver = (offset: number, value: string) => ledger.deliver({ partition: 0, offset, value })
+  deliver(0, first.value)
+  deliver(1, second.value)
+  deliver(0, first.value)
+  deliver(1, second.value)
+  t.strictSame(ledger.violations(), [])
+  deliver(2, first.value)
+  t.match(ledger.violations(), [{ kind: 'duplicated' }])
+})
+
 t.test('a log end before the last acknowledged record is noticed at once', async t => {
   const { ledger } = perfectRun()
   ledger.checkLogEnd(ledger.promises(), 0, 3)

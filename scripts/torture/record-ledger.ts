@@ -1,8 +1,8 @@
 /**
- * What the clients of a torture run were promised, and whether the broker kept it. Producers write down what
- * they sent and what was acknowledged, group members what was delivered and committed; a read-back holds
- * that against the whole log as somebody else reads it, record by record. Pure bookkeeping without a broker, so that its ability to
- * fail is tested like everything else (`record-ledger.test.ts`, `--plant`).
+ * What the clients of a torture run were promised, and whether the broker kept it. Producers write down what they
+ * sent and what was acknowledged, group members what was delivered and committed; a read-back holds that against
+ * the whole log as somebody else reads it, record by record. Pure bookkeeping without a broker, so that its ability
+ * to fail is tested like everything else (`record-ledger.test.ts`, `--plant`).
  *
  * A record is known by its producer and its sequence, which counts per producer and partition from 0 without
  * gaps; its value follows from both, so a damaged value is noticed. A producer whose send failed for good is
@@ -59,8 +59,9 @@ interface PartitionLedger extends PartitionPromise {
   sent: Map<string, number>
   /** Offset by `producer:sequence`. */
   acknowledged: Map<string, number>
-  /** `producer:sequence` by offset, as group members saw it first. */
+  /** `producer:sequence` by offset, as group members saw it last, and the first offset that they saw it at. */
   delivered: Map<number, string>
+  deliveredAt: Map<string, number>
   nextDelivery: number
 }
 
@@ -102,6 +103,7 @@ export function recordLedger(partitionCount: number): RecordLedger {
     acknowledged: new Map(),
     highestAcknowledged: -1,
     delivered: new Map(),
+    deliveredAt: new Map(),
     nextDelivery: 0,
     committed: -1,
   }))
@@ -132,6 +134,14 @@ export function recordLedger(partitionCount: number): RecordLedger {
       const ledger = partitions[partition]!
       const id = identify(partition, value)
       if (id === undefined) violate('damaged', `partition ${partition} offset ${offset}, as delivered`)
+      else {
+        // The same record may come again, but only as itself.
+        const first = ledger.deliveredAt.get(id)
+        if (first === undefined) ledger.deliveredAt.set(id, offset)
+        else if (first !== offset) {
+          violate('duplicated', `partition ${partition} offset ${offset}: ${id}, delivered from ${first} too`)
+        }
+      }
       if (offset > ledger.nextDelivery) {
         violate(
           'not delivered',

@@ -202,9 +202,12 @@ async function killedStart(
 /** Log ends and committed offsets, as the restarted broker tells them, against what was promised before. */
 async function checkAfterRestart(admin: kafkajs.Admin, ledger: RecordLedger): Promise<void> {
   const promises = ledger.promises()
-  for (const [partition, end] of await logEnds(admin)) ledger.checkLogEnd(promises, partition, end)
-  for (const [partition, offset] of await committedOffsets(admin)) {
-    ledger.checkCommitted(promises, partition, offset)
+  const ends = await logEnds(admin)
+  const offsets = await committedOffsets(admin)
+  for (let partition = 0; partition < partitions; partition++) {
+    // What the broker does not speak of is lost.
+    ledger.checkLogEnd(promises, partition, ends.get(partition) ?? 0)
+    ledger.checkCommitted(promises, partition, offsets.get(partition) ?? -1)
   }
 }
 
@@ -279,7 +282,10 @@ function rowsOfRounds(rounds: readonly Round[], counted: readonly Round[]): Tort
   return [
     ['rounds that count', `${counted.length} of ${rounds.length}`],
     ['starts killed', rounds.reduce((sum, { killedStarts }) => sum + killedStarts, 0)],
-    [`acknowledged records/s before a fault, least (at least ${requiredRate})`, readable(Math.min(...rates))],
+    [
+      `acknowledged records/s before a fault, least (at least ${requiredRate})`,
+      readable(percentile(rates, 0)),
+    ],
     ['acknowledged records/s before a fault, median', readable(median(rates))],
     ['start ms, median', readable(median(rounds.map(({ startMs }) => startMs)))],
     ['outage ms, median', readable(median(outagesMs))],

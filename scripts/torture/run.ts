@@ -37,9 +37,9 @@ options:
   --json FILE    everything that was measured
 
 exit codes: 0 every promise was kept; 1 one was broken, as it is to be with --plant; 2 wrong usage;
-3 what was planted was not noticed`
+3 what was planted was not noticed; 4 a run could not be played to its end`
 
-const exitCodes = { kept: 0, broken: 1, usage: 2, missed: 3 } as const
+const exitCodes = { kept: 0, broken: 1, usage: 2, missed: 3, failed: 4 } as const
 
 const violationsShown = 5
 
@@ -149,7 +149,7 @@ function showViolations(violations: readonly Violation[]): void {
 
 const exitCode = await main().catch(error => {
   console.error(error instanceof Error ? (error.stack ?? error.message) : error)
-  return exitCodes.broken
+  return exitCodes.failed
 })
 // Clients of a run that failed in the middle would keep the process, and the broker, alive.
 process.exit(exitCode)
