@@ -161,7 +161,8 @@ function alertsOnce({ alerts, killed }: Evidence): Finding {
     const expected = repeated.has(id) ? 2 : 1
     if (count !== expected) problems.push(`the alert of ${id} is there ${count} times instead of ${expected}`)
   }
-  const claim = `No alert is there twice but ${repeated.size} that the killed processor had not committed.`
+  const those = `the ${repeated.size} that the killed processor had raised and not committed`
+  const claim = `No alert was published twice except ${those}.`
   return { claim, problems }
 }
 
