@@ -184,13 +184,14 @@ t.test('a running broker keeps the process alive, a stopped one lets it end', as
 t.test('it goes on while a test has put fakes in place of timers', async t => {
   const { setTimeout, setInterval, setImmediate, queueMicrotask } = globalThis
   const originals = { setTimeout, setInterval, setImmediate, queueMicrotask, Date: globalThis.Date }
+  const sentAtMs = Date.now()
   const broker = await started(t, { settings: { 'group.initial.rebalance.delay.ms': 50 } })
   const client = await withTopic(broker, 'orders')
   for (const name of Object.keys(originals)) {
     Object.assign(globalThis, { [name]: () => t.fail(`the broker called ${name} of the test`) })
   }
   try {
-    t.equal(await send(client, 'orders', 'one', Date.now()), 0)
+    t.equal(await send(client, 'orders', 'one', sentAtMs), 0)
     await client.send(findCoordinator, 3, { key: 'readers', keyType: 0 })
     const { errorCode } = await client.send(joinGroup, 3, {
       groupId: 'readers',
