@@ -48,7 +48,14 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
   const commit = new GroupCommit(disk, clock, silentLogger)
   const logs = new LocalLogs(bufferPool(), commit)
   const removal = new FileRemoval(disk, clock, silentLogger)
-  const retention = new RetentionCheck(() => logs.all(), { disk, clock, logger: silentLogger, removal })
+  const storeLogStarts = () => Promise.resolve()
+  const retention = new RetentionCheck(() => logs.all(), {
+    disk,
+    clock,
+    logger: silentLogger,
+    removal,
+    storeLogStarts,
+  })
   const environment: PartitionLogEnvironment = {
     disk,
     clock,

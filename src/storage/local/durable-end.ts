@@ -22,6 +22,7 @@ export class DurableEnd {
   /** undefined: the log is not open yet. */
   point: LogPoint | undefined
   private waiters: Waiter[] = []
+  private failure: Error | undefined
 
   get offset(): number {
     return this.point?.offset ?? 0
@@ -29,6 +30,7 @@ export class DurableEnd {
 
   /** Resolves when everything below `offset` is durable; rejects when that will not come about any more. */
   waitFor(offset: number): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure)
     return new Promise((resolve, reject) => {
       this.waiters.push({ offset, settle: error => (error === undefined ? resolve() : reject(error)) })
     })
@@ -47,6 +49,7 @@ export class DurableEnd {
 
   /** Nothing becomes durable any more. */
   fail(error: Error): void {
+    this.failure ??= error
     const waiters = this.waiters
     this.waiters = []
     for (const waiter of waiters) waiter.settle(error)

@@ -7,8 +7,9 @@
  * could not write and call the next one a success. Only where nothing was tried, because no descriptor
  * was free to open a file with, it is put off.
  *
- * Where many logs wait with a little each, the journal makes all of them durable with one sync (journal.ts).
- * Their own files are synced when a segment of the journal is full.
+ * Where several logs wait with a little each, the journal makes all of them durable with one sync (journal.ts); what
+ * comes meanwhile goes into its next entry. A log that waits alone or brings much is synced in its own files, and
+ * so are all when a segment of the journal is full.
  */
 import { dirname } from 'node:path'
 import type { Clock } from '../../platform/clock.ts'
@@ -30,10 +31,16 @@ export class GroupCommit {
   private readonly disk: Disk
   private readonly clock: Clock
   private readonly logger: Logger
+  /** Logs that were asked for. A log is in one of the next three sets at most. */
+  private readonly requested = new Set<PartitionLog>()
+  /** Logs that wait for the journal's next entry. */
+  private readonly journalable = new Set<PartitionLog>()
+  /** Logs that wait for a sync of their own files. */
   private readonly waiting = new Set<PartitionLog>()
-  /** Logs that are to be synced in their own files, durable already or not. */
+  /** Logs that are to be synced in their own files although nobody waits for that. */
   private readonly settling = new Set<PartitionLog>()
   private readonly running = new Set<PartitionLog>()
+  private settlingCount = 0
   private isJournaling = false
   private readonly postponed = new Set<PartitionLog>()
   private readonly maxConcurrentSyncs = halfOfThreadPool()
@@ -59,8 +66,8 @@ export class GroupCommit {
 
   /** Asks for a sync of what the log holds by the time it starts, at the end of this turn at the earliest. */
   request(log: PartitionLog): void {
-    if (log.isOffline) return
-    this.waiting.add(log)
+    if (log.isOffline || this.waiting.has(log) || this.journalable.has(log)) return
+    this.requested.add(log)
     this.schedule()
   }
 
@@ -71,94 +78,117 @@ export class GroupCommit {
     this.schedule()
   }
 
+  /** Asks for syncs of all logs that keep full segments of the journal from going. */
+  settleJournal(): void {
+    if (this.journal === undefined) return
+    for (const log of this.journal.takeUnsettled()) this.settle(log)
+    if (this.settling.size === 0) this.journal.removeSettled()
+  }
+
   private schedule(): void {
     if (this.isScheduled) return
     this.isScheduled = true
     // The read event that is being handled may hold more requests for the same log.
     atEndOfTurn(() => {
       this.isScheduled = false
-      this.startWaiting()
+      this.start()
     })
   }
 
-  private startWaiting(): void {
-    this.startJournaling()
+  /** Starts what there is something to do for, and room. */
+  private start(): void {
+    this.sortRequested()
+    if (this.journalable.size > 0 && !this.isJournaling) this.startEntry()
     for (const log of this.waiting) {
-      if (this.running.size >= this.maxConcurrentSyncs) return
-      if (!this.running.has(log) && !this.isForJournal(log)) void this.run(log)
+      if (this.running.size >= this.maxConcurrentSyncs) break
+      if (!this.running.has(log)) void this.run(log, false)
     }
     for (const log of this.settling) {
-      if (this.running.size >= maxSettlingSyncs) return
-      if (!this.running.has(log)) void this.run(log)
+      if (this.settlingCount >= maxSettlingSyncs) break
+      // One at least goes on however many wait, or the journal would stay full.
+      if (this.settlingCount > 0 && this.running.size >= this.maxConcurrentSyncs) break
+      if (!this.running.has(log)) void this.run(log, true)
     }
     this.tellIfIdle()
   }
 
-  /** Whether a log's turn comes when the entry that is being synced is done. */
-  private isForJournal(log: PartitionLog): boolean {
-    return this.isJournaling && this.waiting.size > 1 && log.isJournaled
+  private sortRequested(): void {
+    const { journal } = this
+    const isJournalUsable = journal?.isUsable === true
+    for (const log of this.requested) {
+      // Its turn comes when the sync that runs is done.
+      if (this.running.has(log)) continue
+      this.requested.delete(log)
+      if (log.isOffline) continue
+      if (isJournalUsable && journal.takes(log)) this.journalable.add(log)
+      else this.waiting.add(log)
+    }
   }
 
-  private startJournaling(): void {
-    const { journal } = this
-    if (journal === undefined || this.isJournaling || this.waiting.size < 2) return
-    const ready: PartitionLog[] = []
-    let byteCount = 0
-    for (const log of this.waiting) {
-      if (!log.isJournaled || this.running.has(log)) continue
-      ready.push(log)
-      byteCount += log.appendedBytes - (log.durable.point?.bytes ?? 0)
+  /** Writes the journal's next entry, or finds out that syncs of their own files are better for those who wait. */
+  private startEntry(): void {
+    const { journal, journalable } = this
+    const isAlone = journalable.size === 1
+    if (isAlone && this.running.size >= this.maxConcurrentSyncs) return
+    const refuse = (log: PartitionLog): void => {
+      journalable.delete(log)
+      if (!log.isOffline) this.waiting.add(log)
     }
-    if (!journal.pays(ready.length, byteCount)) return
-    let tails: UnsyncedTail[]
-    try {
-      tails = journal.write(ready)
-    } catch (error) {
-      // No room, say; each log is synced by itself, and hears of its own error if there is one.
-      this.logger.warn({ err: error }, 'the journal could not be written; syncing each log by itself')
+    const tails = isAlone || journal?.isUsable !== true ? [] : journal.write(journalable, refuse)
+    if (journal === undefined || tails.length === 0) {
+      for (const log of journalable) refuse(log)
       return
     }
-    if (tails.length > 0) void this.syncJournal(journal, tails)
+    for (const { log } of tails) journalable.delete(log)
+    void this.syncJournal(journal, tails)
   }
 
   private async syncJournal(journal: Journal, tails: readonly UnsyncedTail[]): Promise<void> {
     this.isJournaling = true
-    for (const { log } of tails) this.waiting.delete(log)
     try {
       await this.sync(journal.log)
       for (const { log, to } of tails) log.becameDurable(to)
     } catch (error) {
-      this.failed(journal.log, error as NodeJS.ErrnoException)
+      journal.failed(error as Error)
       // Nothing of this was tried on the logs' own files yet.
-      for (const { log } of tails) this.waiting.add(log)
+      for (const { log } of tails) if (!log.isOffline) this.waiting.add(log)
     } finally {
       this.isJournaling = false
-      for (const log of journal.unsettled()) this.settling.add(log)
-      this.startWaiting()
+      this.settleJournal()
+      this.start()
     }
   }
 
-  private async run(log: PartitionLog): Promise<void> {
+  private async run(log: PartitionLog, isSettling: boolean): Promise<void> {
+    this.requested.delete(log)
+    this.journalable.delete(log)
     this.waiting.delete(log)
     this.settling.delete(log)
     if (log.isOffline) return
     this.running.add(log)
+    if (isSettling) this.settlingCount++
     try {
       await this.sync(log)
-      if (this.settling.size === 0) this.journal?.removeSettled()
     } catch (error) {
       this.failed(log, error as NodeJS.ErrnoException)
     } finally {
       this.running.delete(log)
-      this.startWaiting()
+      if (isSettling) this.settlingCount--
+      if (this.settling.size === 0) this.journal?.removeSettled()
+      this.start()
     }
   }
 
   /** Makes what the log holds now durable in its own files. */
   private async sync(log: PartitionLog): Promise<void> {
     const target = log.startSync()
-    if (target.namesChanged) await this.syncNames(log, target)
-    for (const segment of target.segments) await segment.sync()
+    try {
+      if (target.namesChanged) await this.syncNames(log, target)
+      for (const segment of target.segments) await segment.sync()
+    } catch (error) {
+      log.notSynced(target)
+      throw error
+    }
     log.synced(target)
   }
 
@@ -204,8 +234,8 @@ export class GroupCommit {
       this.postponed.add(log)
       this.clock.after(postponedMs, () => {
         this.postponed.delete(log)
-        this.request(log)
-        this.tellIfIdle()
+        if (!log.isOffline) this.waiting.add(log)
+        this.start()
       })
       return
     }
@@ -214,8 +244,9 @@ export class GroupCommit {
   }
 
   private get isIdle(): boolean {
-    const { waiting, settling, running, postponed, isJournaling } = this
-    return waiting.size + settling.size + running.size + postponed.size === 0 && !isJournaling
+    const { requested, journalable, waiting, settling, running, postponed, isJournaling } = this
+    const count = requested.size + journalable.size + waiting.size + settling.size + running.size
+    return count + postponed.size === 0 && !isJournaling
   }
 
   private tellIfIdle(): void {

@@ -5,7 +5,7 @@
  *
  * Life of a data directory: opened under a lock; the clean-shutdown mark, if there, is taken away
  * first, so that a crash from here on is seen as one; logs are opened, and what a crash left unsynced is
- * synced before anybody reads it; while running, recovery points and log start offsets are checkpointed and
+ * synced before anybody reads it, with what the journal gives back; while running, recovery points and log start offsets are checkpointed and
  * old segments removed now and then; on close everything is synced, closed, checkpointed, and the mark is put
  * back last.
  */
@@ -22,7 +22,8 @@ import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
 import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
-import { Journal, journalConfig, journalPartition } from './journal.ts'
+import { Journal, journalConfig, journalPartition, keyOf } from './journal.ts'
+import type { JournaledOffsets } from './journaled-offsets.ts'
 import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
 import { partitionDirectoryName } from './log-files.ts'
@@ -106,6 +107,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       config: TopicConfig,
       environment: PartitionLogEnvironment,
       wasClosedCleanly: boolean,
+      journaled?: JournaledOffsets,
     ): PartitionLog => {
       const name = partitionDirectoryName(partition)
       const path = join(directory, name)
@@ -115,13 +117,18 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         wasShutDownCleanly: wasClosedCleanly,
         recoveryPoint: checkpoints.recoveryPoint(name),
         logStartOffset: checkpoints.logStartOffset(name),
-        isJournaled: environment.isJournaled && hasJournal,
+        journaled,
       })
       commit.opened(log)
       return log
     }
 
-    const metadataConfig = { ...options.topicConfigs(new Map())({}), segmentBytes: 0x7fffffff }
+    // A topic may promise more than others, so that it exists is on disk whatever those promise.
+    const metadataConfig: TopicConfig = {
+      ...options.topicConfigs(new Map())({}),
+      segmentBytes: 0x7fffffff,
+      writeCaching: false,
+    }
     const ownEnvironment = { ...environment, isJournaled: false }
     const metadataLog = open(metadataPartition, metadataConfig, ownEnvironment, wasShutDownCleanly)
     const catalog = new LocalCatalog(
@@ -132,11 +139,18 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     )
     const { deletedIds } = catalog.load()
 
+    const openJournal = (): PartitionLog => {
+      const environment = { ...ownEnvironment, syncWanted: () => {} }
+      return open(journalPartition, journalConfig(metadataConfig), environment, false)
+    }
+    const journal = new Journal(openJournal, pool, clock, logger)
+    const journaled = hasJournal ? journal.offsets() : new Map<string, JournaledOffsets>()
+
     tidyPartitionDirectories(directory, catalog.current(), deletedIds, { disk, logger, removal })
     const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
       let log: PartitionLog
       try {
-        log = open(partition, topic.config, environment, wasShutDownCleanly)
+        log = open(partition, topic.config, environment, wasShutDownCleanly, journaled.get(keyOf(partition)))
       } catch (error) {
         // The others go on; this one answers with errors until a restart can open it.
         logger.error({ err: error, ...partition }, 'a partition could not be opened; it is offline')
@@ -164,22 +178,16 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       for (const log of all()) if (!log.isSynced) commit.settle(log)
       await commit.idle()
     }
-    const journal = new Journal(
-      () =>
-        open(
-          journalPartition,
-          journalConfig(metadataConfig),
-          { ...ownEnvironment, syncWanted: () => {} },
-          false,
-        ),
-      clock,
-    )
     if (hasJournal) {
-      journal.replay((topicId, index) => logs.find({ topicId, index }), logger)
+      journaled.clear()
+      journal.replay((topicId, index) => logs.find({ topicId, index }))
     }
-    if (!wasShutDownCleanly) await syncAll()
-    // What follows a gap is to be known as whole before the journal lets go of it.
-    if (hasJournal) checkpoints.write(all())
+    if (!wasShutDownCleanly || hasJournal) await syncAll()
+    if (hasJournal) {
+      // What follows a gap is to be known as whole before the journal lets go of it.
+      checkpoints.write(all())
+      await journal.removeIfSettled()
+    }
     if (options.isJournalEnabled) commit.journal = journal
     if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
@@ -218,7 +226,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       return saving
     }
 
-    const retention = new RetentionCheck(() => logs.all(), { disk, clock, logger, removal })
+    const storeLogStarts = (): Promise<void> => logs.saveLogStartOffsets()
+    const retention = new RetentionCheck(() => logs.all(), { disk, clock, logger, removal, storeLogStarts })
     const timers = new Set<Timer>()
     const repeat = (firstDelayMs: number, intervalMs: number, work: () => void): void => {
       const timer = clock.after(firstDelayMs, () => {
@@ -241,7 +250,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       }
       attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
       attempt(logger, 'the journal could not be rolled; it is tried again', () => journal.roll())
-      for (const log of journal.unsettled()) commit.settle(log)
+      commit.settleJournal()
     })
     repeat(startOffsetCheckpointIntervalMs, startOffsetCheckpointIntervalMs, () => {
       attempt(logger, notWritten, () => checkpoints.writeLogStartOffsets(all()))

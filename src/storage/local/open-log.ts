@@ -23,6 +23,7 @@ import {
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { finishInterruptedSwap } from './interrupted-swap.ts'
+import type { JournaledOffsets } from './journaled-offsets.ts'
 import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-files.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { readTopicId, writeTopicId } from './partition-metadata.ts'
@@ -34,8 +35,8 @@ export interface Checkpoints {
   readonly wasShutDownCleanly: boolean
   readonly recoveryPoint: number
   readonly logStartOffset: number
-  /** There is a journal: what a gap between segments that were not on disk yet lacks is there. */
-  readonly isJournaled?: boolean
+  /** What the journal, if there is one, can give the log after a crash. */
+  readonly journaled?: JournaledOffsets | undefined
 }
 
 export function openLog(
@@ -57,16 +58,20 @@ export function openLog(
   log.logEndOffset = checkpoints.logStartOffset
 
   if (log.segments.length > 0) {
-    const { recoveryPoint, isJournaled = false } = checkpoints
+    const { recoveryPoint } = checkpoints
     if (!checkpoints.wasShutDownCleanly) {
-      recover(log, recoveryPoint, found.snapshots, isJournaled)
+      recover(log, checkpoints, found.snapshots)
     } else if (findLogEnd(log)) {
       log.recoveryPoint = log.logEndOffset
       restoreProducers(log, found.snapshots, log.logEndOffset)
     } else {
-      recover(log, Math.min(recoveryPoint, log.activeSegment.baseOffset), found.snapshots, isJournaled)
+      const soundUpTo = Math.min(recoveryPoint, log.activeSegment.baseOffset)
+      recover(log, { ...checkpoints, recoveryPoint: soundUpTo }, found.snapshots)
     }
-    log.namesAreUnsynced = log.recoveryPoint < log.logEndOffset
+    // What was synced has its name on disk; a file without content may have been found by luck.
+    log.namesAreUnsynced = log.recoveryPoint < log.logEndOffset || log.size === 0
+    for (const segment of log.segments)
+      segment.isNew = segment.size === 0 || segment.baseOffset >= log.recoveryPoint
   }
 
   if (log.logEndOffset < log.logStartOffset) {
@@ -156,40 +161,30 @@ function findLogEnd(log: PartitionLog): boolean {
 }
 
 /** After a crash: verify from the recovery point on, cut off what is not sound. */
-function recover(
-  log: PartitionLog,
-  recoveryPoint: number,
-  snapshots: readonly number[],
-  isJournaled: boolean,
-): void {
-  const { logger } = log.environment
-  const first = log.segmentIndex(recoveryPoint)
+function recover(log: PartitionLog, checkpoints: Checkpoints, snapshots: readonly number[]): void {
+  const { recoveryPoint, journaled } = checkpoints
+  // Nobody reads what is below the log start; it may have been on its way out.
+  const soundUpTo = Math.max(recoveryPoint, log.logStartOffset)
+  const first = log.segmentIndex(soundUpTo)
   const scanFrom = log.segments[first]!.baseOffset
+  if (isToBeFilled(soundUpTo, scanFrom, journaled)) {
+    cutOff(log, 0, 0, 'the first segments are missing')
+    log.logEndOffset = soundUpTo
+    log.recoveryPoint = Math.min(recoveryPoint, soundUpTo)
+    return
+  }
   restoreProducers(log, snapshots, scanFrom)
   log.logEndOffset = scanFrom
   for (let i = first; i < log.segments.length; i++) {
     const segment = log.segments[i]!
-    // A segment that overlaps its predecessor cannot have been written by an append. One that leaves a gap may
-    // have come to disk before it; without it, the journal completes both.
-    const isOverlapping = segment.baseOffset < log.logEndOffset
-    const isAhead = isJournaled && segment.baseOffset > Math.max(log.logEndOffset, recoveryPoint)
-    const isMisplaced = isOverlapping || isAhead
-    const end = isMisplaced ? 0 : recoverSegment(log, segment, recoveryPoint)
+    // A segment that overlaps its predecessor cannot have been written by an append.
+    const isMisplaced =
+      segment.baseOffset < log.logEndOffset ||
+      isToBeFilled(Math.max(log.logEndOffset, soundUpTo), segment.baseOffset, journaled)
+    const end = isMisplaced ? 0 : recoverSegment(log, segment, checkpoints)
     if (isMisplaced || end < segment.size) {
-      logger.warn(
-        {
-          segment: segment.path,
-          position: end,
-          bytesRemoved: segment.size - end,
-          segmentsRemoved: log.segments.length - i - 1,
-          logEndOffset: log.logEndOffset,
-        },
-        log.logEndOffset < recoveryPoint
-          ? 'the log is damaged where it was known to be on disk; cutting it off there'
-          : 'cutting off a torn tail',
-      )
-      if (!isMisplaced) segment.truncate(end, log.logEndOffset)
-      dropSegmentsFrom(log, isMisplaced ? i : i + 1)
+      const isDamage = log.logEndOffset < recoveryPoint
+      cutOff(log, i, end, isDamage ? 'the log is damaged where it was known to be on disk' : 'a torn tail')
       break
     }
     if (i < log.segments.length - 1) segment.finishIndexes()
@@ -199,12 +194,41 @@ function recover(
 }
 
 /**
+ * Whether the log is to be cut off at `from` although there is a segment at `to`, which came to disk before what lies
+ * between: the journal has that, and what follows. Any other gap is none of a power loss.
+ */
+function isToBeFilled(from: number, to: number, journaled: JournaledOffsets | undefined): boolean {
+  return to > from && journaled?.cover(from, to) === true
+}
+
+/** Ends the log at a position in the segment with this index. */
+function cutOff(log: PartitionLog, index: number, position: number, why: string): void {
+  const segment = log.segments[index]!
+  log.environment.logger.warn(
+    {
+      segment: segment.path,
+      position,
+      bytesRemoved: segment.size - position,
+      segmentsRemoved: log.segments.length - index - 1,
+      logEndOffset: log.logEndOffset,
+    },
+    `${why}; cutting off the log there`,
+  )
+  if (position > 0 || segment.baseOffset === log.logEndOffset) {
+    segment.truncate(position, log.logEndOffset)
+    index++
+  }
+  dropSegmentsFrom(log, index)
+}
+
+/**
  * Reads a whole segment into fresh indexes and the producers' state; gives the end of what is sound.
  * Below the recovery point batches were on disk and only have to hang together. From there on their
  * checksums must be right, and, because offset and epoch are outside the checksum, their offsets must
  * follow each other; only compaction leaves gaps.
  */
-function recoverSegment(log: PartitionLog, segment: Segment, recoveryPoint: number): number {
+function recoverSegment(log: PartitionLog, segment: Segment, checkpoints: Checkpoints): number {
+  const { recoveryPoint, journaled } = checkpoints
   segment.resetIndexes()
   let expected = Math.max(log.logEndOffset, segment.baseOffset)
   const mayHaveGaps = log.config.cleanupPolicy.compact
@@ -216,6 +240,10 @@ function recoverSegment(log: PartitionLog, segment: Segment, recoveryPoint: numb
     if (baseOffset >= recoveryPoint) {
       if (baseOffset > expected && !mayHaveGaps) return false
       if (!batchCrcIsValid(buffer, at)) return false
+      // Who was promised these records was so because of the journal, which is about to let go of them.
+      if (journaled?.cover(baseOffset, lastOffset + 1) === true) {
+        segment.rewrite(buffer.subarray(at, at + batchSize(buffer, at)), position)
+      }
     }
     segment.indexBatch(
       position,

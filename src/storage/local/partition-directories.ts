@@ -33,7 +33,10 @@ interface Environment {
 /** Directories that are renamed in one turn of the event loop. */
 const renamesPerTurn = 64
 
-/** Closes the logs of a deleted topic and takes their directories' names away: when it is done they are free. */
+/**
+ * Closes the logs of a deleted topic and takes their directories' names away: when it is done they are free, also
+ * after a power loss. Else a new topic of that name could find the old one's records, if not its id.
+ */
 export async function deletePartitions(
   logs: Iterable<PartitionLog>,
   delayMs: number,
@@ -51,6 +54,11 @@ export async function deletePartitions(
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
       logger.error({ err: error, directory: log.directory }, 'a deleted partition stays until the next start')
     }
+  }
+  try {
+    if (renamed.length > 0) await disk.syncDirectory(dirname(renamed[0]!))
+  } catch (error) {
+    logger.error({ err: error }, 'the new names of deleted partitions could not be synced')
   }
   removal.removeAfter(delayMs, renamed)
 }

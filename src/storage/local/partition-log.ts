@@ -5,7 +5,8 @@
  * one. `highWatermark` never moves back: it is the log end when writes count as done in the page cache
  * (`write.caching`), else the end of what is known to be on disk; readers see nothing behind it.
  * `recoveryPoint` is the offset below which everything is known to be on disk in the log's own files:
- * recovery after a crash starts there. `durable` may be ahead of it, where the journal has the rest. Appends are made by the event loop, one after the other; syncs run beside them.
+ * recovery after a crash starts there. `durable` may be ahead of it, where the journal has the rest.
+ * Appends are made by the event loop, one after the other; syncs run beside them.
  *
  * An error while writing refuses that append and leaves the log as it was; unless it is one that passes
  * (no space, no descriptors) it also takes the log offline. So does an error while syncing: what the
@@ -308,7 +309,7 @@ export class PartitionLog {
     )
   }
 
-  /** What has to be synced now; the caller reports back with `synced` or `goOffline`. */
+  /** What has to be synced now; the caller reports back with `synced` or `notSynced`. */
   startSync(): SyncTarget {
     this.cancelFlushTimer()
     const active = this.activeSegment
@@ -337,6 +338,10 @@ export class PartitionLog {
       namesChanged,
       directoryIsNew: this.namesAreUnsynced,
     }
+  }
+
+  notSynced(target: SyncTarget): void {
+    if (target.files.includes(this.epochs.path)) this.epochs.isUnsynced = true
   }
 
   synced(target: SyncTarget): void {

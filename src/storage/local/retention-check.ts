@@ -7,6 +7,9 @@
  * log without a gap; a start that finds them under their old names has them again, until the next check. After
  * `file.delete.delay.ms` they are removed.
  *
+ * Before any name is taken, where the logs start is stored. A power loss may bring a segment back that was never
+ * synced in its own file, only in the journal; below the log start nobody minds how much of it is there.
+ *
  * The log end offset must survive: when all records go, the empty segment that tells it is on disk, and its
  * name is safe, before the files of the others lose theirs.
  *
@@ -32,6 +35,8 @@ export interface RetentionCheckOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly removal: FileRemoval
+  /** Makes the log start offsets durable. */
+  storeLogStarts(): Promise<void>
 }
 
 export class RetentionCheck {
@@ -40,6 +45,8 @@ export class RetentionCheck {
   private running: Promise<void> | undefined
   private turnStartedMs = 0
   private isClosed = false
+  /** Logs with segments on their way out that were not synced in their own files. */
+  private readonly unsynced = new WeakSet<PartitionLog>()
 
   constructor(logs: () => Iterable<PartitionLog>, options: RetentionCheckOptions) {
     this.logs = logs
@@ -69,16 +76,34 @@ export class RetentionCheck {
     const { clock, logger } = this.options
     this.turnStartedMs = clock.monotonic()
     // Logs come and go while this goes on.
+    const retiring: PartitionLog[] = []
     for (const log of [...this.logs()]) {
       if (this.isClosed) return
       await this.yieldIfLong()
       if (log.isOffline) continue
-      try {
-        this.takeOutExpired(log)
-        if (log.retiring.length > 0) await this.retire(log)
-      } catch (error) {
-        logger.error({ err: error, directory: log.directory }, 'old segments could not be removed')
-      }
+      await this.attempt(log, () => this.takeOutExpired(log))
+      if (log.retiring.length > 0) retiring.push(log)
+    }
+    if (retiring.length === 0) return
+    try {
+      await this.options.storeLogStarts()
+    } catch (error) {
+      logger.error({ err: error }, 'log start offsets could not be stored')
+    }
+    for (const log of retiring) {
+      if (this.isClosed) return
+      if (log.isOffline) continue
+      // On a full disk what was synced goes nevertheless: it makes room.
+      if (this.unsynced.has(log) && log.storedStartOffset < log.logStartOffset) continue
+      await this.attempt(log, () => this.retire(log))
+    }
+  }
+
+  private async attempt(log: PartitionLog, work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.options.logger.error({ err: error, directory: log.directory }, 'old segments could not be removed')
     }
   }
 
@@ -120,6 +145,7 @@ export class RetentionCheck {
       log.traffic.deletedBytes += size
       logger.info({ segment: path, size, maxTimestampMs }, `deleting a segment due to ${reason}`)
     }
+    if (log.recoveryPoint < (log.segments[count]?.baseOffset ?? log.logEndOffset)) this.unsynced.add(log)
     log.removeOldest(count)
     logger.info(
       { directory: log.directory, logStartOffset: log.logStartOffset },
@@ -146,6 +172,7 @@ export class RetentionCheck {
         }
         retiring.shift()
       }
+      this.unsynced.delete(log)
     } finally {
       // With a topic goes its directory, and a new one of the same name may have files of the same names.
       removal.removeAfter(log.config.fileDeleteDelayMs, renamed, () => log.isDeleted)

@@ -211,6 +211,14 @@ export class Segment {
     this.indexBatch(position, batch.length, lastOffset, maxTimestampMs, indexIntervalBytes)
   }
 
+  /**
+   * Writes bytes over themselves: after a failed sync the kernel may show them and take them for written, so that
+   * nothing less makes the next sync a real one.
+   */
+  rewrite(bytes: Buffer, position: number): void {
+    this.files.disk.write(this.file(), bytes, position)
+  }
+
   private cutOffTornEnd(descriptor: number): void {
     this.files.disk.truncate(descriptor, this.size)
     this.hasTornEnd = false

@@ -18,17 +18,16 @@ export function unsyncedTail(log: PartitionLog): UnsyncedTail | undefined {
   return { log, from, to: log.end, size: log.appendedBytes - from.bytes }
 }
 
-/** Reads it from the page cache, where it was written a moment ago. Throws the disk's error. */
-export function readTail({ log, from, to, size }: UnsyncedTail): Buffer {
-  const bytes = Buffer.allocUnsafe(size)
+/** Reads it, from the page cache where it was written a moment ago, into all of `target`. Throws the disk's error. */
+export function readTail({ log, from, to, size }: UnsyncedTail, target: Buffer): void {
   let filled = 0
-  for (const segment of log.segments.slice(log.segments.indexOf(from.segment))) {
+  for (let i = log.segmentIndex(from.segment.baseOffset); i < log.segments.length; i++) {
+    const segment = log.segments[i]!
     const start = segment === from.segment ? from.position : 0
     const end = segment === to.segment ? to.position : segment.size
-    filled += segment.readNow(bytes, filled, end - start, start)
+    if (end > start) filled += segment.readNow(target, filled, end - start, start)
     if (segment === to.segment) break
   }
   if (filled < size)
     throw new Error(`${log.directory}: ${size - filled} bytes are missing behind ${from.offset}`)
-  return bytes
 }
