@@ -9,6 +9,8 @@ export const exitCodes = {
   usage: 64,
   /** The broker refused what was asked for: a bad value, a topic that exists already, a group in use. */
   refused: 65,
+  /** The data that was verified is damaged. */
+  damaged: 65,
   /** The file named with --config cannot be read; the topic or group that was named is not there. */
   noInput: 66,
   /** An address to listen on is taken or does not exist; no broker can be reached. */

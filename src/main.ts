@@ -27,7 +27,7 @@ Settings have Kafka's names. Flags come before KAFKA_* variables (as in the apac
 file, the file before defaults. "ottla settings" lists them all. Most used:
 `
 
-/** Commands that talk to a broker, whichever it is; what they need is imported when one of them runs. */
+/** Commands that run no broker: they talk to one, or read what it wrote. What they need is imported when they run. */
 const clientCommands: readonly ClientCommand[] = [
   {
     name: 'topic',
@@ -58,6 +58,11 @@ const clientCommands: readonly ClientCommand[] = [
     name: 'healthcheck',
     description: 'exit with 0 if a broker answers',
     load: async () => (await import('./commands/healthcheck.ts')).healthcheckCommand(),
+  },
+  {
+    name: 'log',
+    description: 'show, verify and repair the files of a data directory',
+    load: async () => (await import('./log-tools/log-command.ts')).logCommand(),
   },
 ]
 

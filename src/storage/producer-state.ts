@@ -62,6 +62,9 @@ export class ProducerStates {
   all(): Iterable<ProducerEntry> {
     return this.entries.values()
   }
+  find(producerId: number): ProducerEntry | undefined {
+    return this.entries.get(producerId)
+  }
   clear(): void {
     this.entries.clear()
   }

@@ -125,6 +125,14 @@ export function lockDirectory(directory: string): () => void {
   }
 }
 
+/** Who has a directory locked, in words; undefined: nobody. */
+export function ownerOfDirectory(directory: string): string | undefined {
+  const path = join(resolve(directory), lockName)
+  if (lockedHere.has(path)) return 'another broker in this process'
+  const content = readLock(path)
+  return isHeld(content) ? `process ${content.trim().split(' ')[0]}` : undefined
+}
+
 function readLock(path: string): string {
   try {
     return readFileSync(path, 'utf8')
