@@ -204,6 +204,10 @@ t.test('Metadata', async t => {
       ['orders', 'NONE', 3],
       [null, 'UNKNOWN_TOPIC_ID', 0],
     ])
+    t.same(short(await ask(12, [named('', orders.id), named('nobody', 'AAAAAAAAAAAAAAAAAAAAAg')])), [
+      ['orders', 'NONE', 3],
+      [null, 'UNKNOWN_TOPIC_ID', 0],
+    ])
     await t.rejects(ask(11, [named(null)]), { name: 'INVALID_REQUEST' })
     await t.rejects(ask(10, [named('orders', orders.id)]), { name: 'INVALID_REQUEST' })
     const request = {
@@ -225,6 +229,12 @@ t.test('Metadata', async t => {
     const full = await ask(8, [named('orders')], changes)
     t.equal(full.topics[0]!.topicAuthorizedOperations, 0b110111111000)
     t.equal(full.clusterAuthorizedOperations, 0b1111110100000)
+    const unknown = [named('nobody'), named(null, 'AAAAAAAAAAAAAAAAAAAAAg')]
+    const missing = await ask(12, unknown, { includeTopicAuthorizedOperations: true })
+    t.same(
+      missing.topics.map(topic => topic.topicAuthorizedOperations),
+      [0b110111111000, none],
+    )
   })
 })
 

@@ -38,8 +38,9 @@ export const metadata = handler({
       ? Array.from(services.catalog.current().topics.values(), topic => describe(topic, view))
       : await describeWanted(request, services, view)
     if (request.includeTopicAuthorizedOperations) {
+      // Also of a topic that does not exist: it may be created.
       for (const topic of topics) {
-        if (topic.errorCode === errorCodes.NONE) topic.topicAuthorizedOperations = topicOperations
+        if (topic.name !== null) topic.topicAuthorizedOperations = topicOperations
       }
     }
     return {
@@ -83,9 +84,11 @@ async function describeWanted(
   const snapshot = services.catalog.current()
   const entries = new Map<string, WritableEntry | Promise<WritableEntry>>()
   for (const { name, topicId } of request.topics ?? []) {
-    const key = name ?? `id ${topicId}`
+    // Where there is an id, it alone counts: Java's admin client sends an empty name with it.
+    const isById = name === null || topicId !== zeroUuid
+    const key = isById ? `id ${topicId}` : name
     if (entries.has(key)) continue
-    if (name === null) entries.set(key, describeById(topicId, snapshot, view))
+    if (isById) entries.set(key, describeById(topicId, snapshot, view))
     else
       entries.set(
         key,
