@@ -1,0 +1,23 @@
+/**
+ * Kafka's own command-line tools, with which administrators look at brokers and change them: the Java admin client
+ * with every request that it knows, and words that are printed for people.
+ */
+import type { Capability } from '../capability.ts'
+import { clusterCapabilities } from './cluster.ts'
+import { configCapabilities } from './configs.ts'
+import { groupCapabilities } from './groups.ts'
+import { offsetResetCapabilities } from './offset-resets.ts'
+import { recordCapabilities } from './records.ts'
+import { prepareKafkaTools } from './tools.ts'
+import { topicCapabilities } from './topics.ts'
+
+export const prepare = prepareKafkaTools
+
+export const capabilities: Capability[] = [
+  ...topicCapabilities,
+  ...recordCapabilities,
+  ...configCapabilities,
+  ...groupCapabilities,
+  ...offsetResetCapabilities,
+  ...clusterCapabilities,
+]
