@@ -14,10 +14,8 @@ import type { RecordLedger } from './record-ledger.ts'
 export interface Workload {
   /** Resolves when a send has been acknowledged after this call. */
   nextAcknowledgement(): Promise<unknown>
-  /** The same for a commit of the group. */
-  nextCommit(): Promise<unknown>
-  /** Resolves when every producer has been acknowledged something after this call. */
-  everybodyAcknowledged(): Promise<void>
+  /** Resolves when after this call every producer and every member of the group has been acknowledged something. */
+  everybodyAcknowledged(): Promise<unknown>
   /** One member of the group leaves and another joins. */
   replaceMember(): Promise<void>
   /** Lets every send that is under way end, then stops the producers. */
@@ -72,22 +70,22 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
     Array.from({ length: options.members }, (_, index) => startMember(options, index, commits.happened)),
   )
   let memberCount = members.length
-  const positions = { next: 0 }
+  let replacedCount = 0
   const producers = Array.from({ length: options.producers }, (_, index) =>
     runProducer(options, index, options.random.fork(), state, () => acknowledgements.happened(index)),
   )
 
   return {
     nextAcknowledgement: () => acknowledgements.next(),
-    nextCommit: () => commits.next(),
-    async everybodyAcknowledged() {
-      const missing = new Set(producers.keys())
-      while (missing.size > 0) missing.delete(await acknowledgements.next())
-    },
+    everybodyAcknowledged: () =>
+      Promise.all([
+        acknowledgements.toAll(() => producers.keys()),
+        commits.toAll(() => members.map(member => member.index)),
+      ]),
     async replaceMember() {
-      const index = positions.next++ % members.length
-      const leaving = members[index]!
-      members[index] = await startMember(options, memberCount++, commits.happened)
+      const place = replacedCount++ % members.length
+      const leaving = members[place]!
+      members[place] = await startMember(options, memberCount++, commits.happened)
       await leaving.stop()
     },
     async stopProducers() {
@@ -105,17 +103,23 @@ export async function startWorkload(options: WorkloadOptions): Promise<Workload>
   }
 }
 
-/** Something that clients do over and over, and that others wait for. */
+/** Something that happens to clients over and over, and that others wait for. */
 function happenings() {
   let waiting: ((client: number) => void)[] = []
+  /** Resolves with the index of the client. */
+  const next = () => new Promise<number>(resolve => waiting.push(resolve))
   return {
+    next,
     happened(client: number) {
       const told = waiting
       waiting = []
       for (const resolve of told) resolve(client)
     },
-    /** Resolves with the index of the client. */
-    next: () => new Promise<number>(resolve => waiting.push(resolve)),
+    /** Resolves when since the call it has happened to each of the clients that there are then. */
+    async toAll(clients: () => Iterable<number>) {
+      const happenedTo = new Set<number>()
+      while ([...clients()].some(client => !happenedTo.has(client))) happenedTo.add(await next())
+    },
   }
 }
 
@@ -172,6 +176,7 @@ async function runProducer(
 }
 
 interface Member {
+  readonly index: number
   stop(): Promise<void>
 }
 
@@ -211,6 +216,7 @@ async function startMember(
     },
   })
   return {
+    index,
     async stop() {
       await consumer.disconnect()
     },
