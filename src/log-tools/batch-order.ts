@@ -96,7 +96,7 @@ export class BatchOrder {
     const to = Math.max(from, next?.baseOffset ?? from)
     const lost = to > from ? `; offsets ${from} to ${to - 1} are lost` : ''
     const isTorn = isAtEnd && this.options.mayBeTorn(from)
-    const remedy = lossOf(piece, to)
+    const remedy = lossOf(piece, from, to)
     const about = { path, position, remedy } as const
     const finding: Finding = isTorn
       ? {
@@ -146,7 +146,7 @@ export class BatchOrder {
         ? { type: 'restamp', position, prefix: stamped, before }
         : isCertain
           ? undefined
-          : lossOf(piece, Math.max(expected, next?.baseOffset ?? expected))
+          : lossOf(piece, expected, Math.max(expected, next?.baseOffset ?? expected))
       const message = `${problems.map(({ text }) => text).join('; ')}; readers would get other offsets than were acknowledged, or none`
       findings.push({ severity: 'damage', kind: problems[0]!.kind, path, position, message, remedy })
     }
@@ -197,8 +197,9 @@ export class BatchOrder {
 }
 
 /** What is to be done with a piece that is of no use. */
-function lossOf({ isAtEnd, position, size }: Piece, nextOffset: number): Remedy {
-  return isAtEnd ? { type: 'cut', position, size } : { type: 'take out', position, size, nextOffset }
+function lossOf({ isAtEnd, position, size }: Piece, fromOffset: number, nextOffset: number): Remedy {
+  if (isAtEnd) return { type: 'cut', position, size }
+  return { type: 'take out', position, size, fromOffset, nextOffset }
 }
 
 /** -1 for one that no log can have. */

@@ -92,19 +92,13 @@ export class IndexCheck {
       [times, 'timeindex'],
     ] as const) {
       const problem = entries.problem()
-      if (problem === undefined) continue
+      if (problem === undefined || (isRebuiltAnyway && entries.isMissing)) continue
       const path = join(this.options.directory, segmentFileName(this.options.baseOffset, kind))
       const severity = isRebuiltAnyway ? 'note' : 'damage'
       const meaning = isRebuiltAnyway ? 'the next start rebuilds it' : 'readers may be sent to a wrong place'
       const position = entries.wrongAt
-      yield {
-        severity,
-        kind: 'index',
-        path,
-        position,
-        message: `${problem}; ${meaning}`,
-        remedy: { type: 'rebuild' },
-      }
+      const remedy = isRebuiltAnyway ? undefined : ({ type: 'rebuild' } as const)
+      yield { severity, kind: 'index', path, position, message: `${problem}; ${meaning}`, remedy }
     }
   }
 }

@@ -16,15 +16,8 @@ import {
 import { createRecordFacts, walkRecords } from '../../protocol-codecs/walk-records.ts'
 import type { Disk } from '../platform/disk.ts'
 import type { BatchFacts } from '../storage/local/batch-facts.ts'
-import { readCheckpoint } from '../storage/local/checkpoint-file.ts'
 import { LeaderEpochs } from '../storage/local/leader-epochs.ts'
-import {
-  leaderEpochFileName,
-  parseSegmentFileName,
-  partitionMetadataFileName,
-  segmentFileName,
-} from '../storage/local/log-files.ts'
-import { readTopicId } from '../storage/local/partition-metadata.ts'
+import { leaderEpochFileName, parseSegmentFileName, segmentFileName } from '../storage/local/log-files.ts'
 import { indexableTimestamp } from '../storage/local/scan-batches.ts'
 import {
   BatchOrder,
@@ -37,26 +30,13 @@ import {
 } from './batch-order.ts'
 import { type Debris, LogFile, type Walked, type WalkedBatch } from './batch-walk.ts'
 import { IndexCheck } from './check-indexes.ts'
+import { accusedEpochs, checkEnds, checkEpochHistory, checkOwner } from './check-partition-files.ts'
 import { ProducerCheck } from './check-producers.ts'
 import { filesIn, type PartitionDirectory, type RecordsKind, recordsKindOf } from './data-files.ts'
 import { decodeRecord } from './decode-record.ts'
 import { type Counts, type Finding, noCounts } from './findings.ts'
+import type { PartitionKnowledge } from './partition-knowledge.ts'
 import { repairedGaps } from './set-aside.ts'
-
-/** What others know of a partition; undefined where nobody does. */
-export interface PartitionKnowledge {
-  readonly topicId: string | undefined
-  readonly leaderEpoch: number | undefined
-  readonly isCompacted: boolean
-  /** By the checkpoints. */
-  readonly recoveryPoint: number
-  readonly logStartOffset: number
-  readonly highWatermark: number | undefined
-  /** undefined: the partition's data directory is not there to tell. */
-  readonly wasStoppedCleanly: boolean | undefined
-  /** A journal is there, which may have what the log lacks. */
-  readonly hasJournal: boolean
-}
 
 export interface CheckedPartition {
   readonly directory: PartitionDirectory
@@ -125,12 +105,15 @@ class PartitionCheck {
       this.findings.push(...this.order.enterSegment(path, baseOffset))
       await this.checkSegment(path, baseOffset, n === this.segments.length - 1)
     }
-    const logEndOffset = Math.max(this.order.expected ?? 0, this.knowledge.logStartOffset)
+    const logEndOffset = this.order.expected ?? this.knowledge.logStartOffset
     this.producers.finish(logEndOffset)
     this.findings.push(...this.producers.findings)
-    this.checkEpochs(logEndOffset)
-    this.checkOwner()
-    this.checkEnds(logEndOffset)
+    const { disk, knowledge, segments } = this
+    const path = this.directory.path
+    const facts = { hasRecords: this.firstOffset >= 0, firstSegment: segments[0] ?? 0, logEndOffset }
+    this.findings.push(...checkEpochHistory(disk, path, knowledge, facts))
+    this.findings.push(...checkOwner(disk, path, knowledge))
+    this.findings.push(...checkEnds(path, knowledge, logEndOffset))
     const firstOffset = this.firstOffset < 0 ? logEndOffset : this.firstOffset
     const { counts, directory, findings } = this
     return { directory, counts, findings, firstOffset, logEndOffset }
@@ -327,98 +310,8 @@ class PartitionCheck {
     const known = this.epochs.epochAt(baseOffset)
     if (known === leaderEpoch) return
     this.epochsDisagree = true
-    this.accuseEpochs(`offset ${baseOffset} was written in epoch ${leaderEpoch}, and here it is ${known}`)
-  }
-
-  private checkEpochs(logEndOffset: number): void {
-    if (!this.disk.list(this.directory.path).includes(leaderEpochFileName)) {
-      if (this.firstOffset < 0) return
-      const message =
-        'the file is missing; the next start makes it anew from the first batches of the segments'
-      const severity = this.knowledge.wasStoppedCleanly === true ? 'damage' : 'note'
-      this.findings.push({
-        severity,
-        kind: 'checkpoint',
-        path: this.epochsPath,
-        message,
-        remedy: { type: 'rebuild' },
-      })
-      return
-    }
-    const lines = readCheckpoint(this.disk, this.epochsPath)
-    if (lines === undefined || (lines.length > 0 && this.epochs.latest() < 0)) {
-      this.accuseEpochs('the file is no history of epochs: its entries do not ascend, or it is cut off')
-      return
-    }
-    const last = lines.at(-1)
-    const isBehindEnd = last !== undefined && Number(last[1]) > logEndOffset
-    if (isBehindEnd)
-      this.accuseEpochs(`epoch ${last[0]} begins at ${last[1]}, and the log ends at ${logEndOffset}`)
-  }
-
-  private accuseEpochs(what: string): void {
-    const message = `${what}; consumers may be told that records were cut off`
-    const path = this.epochsPath
-    this.findings.push({ severity: 'damage', kind: 'checkpoint', path, message, remedy: { type: 'rebuild' } })
-  }
-
-  private checkOwner(): void {
-    const { topicId } = this.knowledge
-    if (topicId === undefined) return
-    const path = join(this.directory.path, partitionMetadataFileName)
-    const isThere = this.disk.list(this.directory.path).includes(partitionMetadataFileName)
-    const owner = readTopicId(this.disk, this.directory.path)
-    if (owner === topicId) return
-    const remedy = { type: 'name owner', topicId } as const
-    const problem = !isThere
-      ? 'the file is missing'
-      : owner === undefined
-        ? 'the file has no topic id that can be read'
-        : `the file names topic ${owner}, and the catalogue has ${topicId} under this name; the directory would not be used`
-    const isExpected = !isThere && this.knowledge.wasStoppedCleanly !== true
-    const severity = isExpected ? 'note' : 'damage'
-    // An id that differs altogether is another topic's, and so is the directory.
-    const isDamaged = owner === undefined || isAlmost(owner, topicId)
-    this.findings.push({
-      severity,
-      kind: 'properties',
-      path,
-      message: problem,
-      remedy: isDamaged ? remedy : undefined,
-    })
-  }
-
-  private checkEnds(logEndOffset: number): void {
-    const { highWatermark, logStartOffset, recoveryPoint, wasStoppedCleanly } = this.knowledge
-    const path = this.directory.path
-    const report = (severity: Finding['severity'], message: string) => {
-      this.findings.push({ severity, kind: 'checkpoint', path, message })
-    }
-    const end = this.order.expected ?? 0
-    if (end < recoveryPoint) {
-      report(
-        'damage',
-        `the log ends at offset ${end}, and was on disk up to ${recoveryPoint}: what lies between is lost, or the recovery point is damaged`,
-      )
-    } else if (wasStoppedCleanly === true && recoveryPoint > 0 && logEndOffset > recoveryPoint) {
-      report(
-        'damage',
-        `the log ends at offset ${logEndOffset}, and a clean stop left it at ${recoveryPoint}: the log or the recovery point is damaged`,
-      )
-    }
-    if (logStartOffset > 0 && end < logStartOffset && this.segments.length > 0 && end > 0) {
-      report(
-        'damage',
-        `the log ends at offset ${end}, before its start offset ${logStartOffset}; the next start begins empty there`,
-      )
-    }
-    if (highWatermark !== undefined && highWatermark > logEndOffset) {
-      const severity = wasStoppedCleanly === true ? 'damage' : 'note'
-      report(
-        severity,
-        `readers have seen offsets up to ${highWatermark - 1}, and the log ends at ${logEndOffset}`,
-      )
-    }
+    const what = `offset ${baseOffset} was written in epoch ${leaderEpoch}, and here it is ${known}`
+    this.findings.push(accusedEpochs(this.epochsPath, what))
   }
 }
 
@@ -435,12 +328,4 @@ function producerFacts(bytes: Buffer, maxTimestampMs: number): BatchFacts {
 
 function neighbourOf({ prefix }: Piece): Neighbour {
   return { baseOffset: baseOffsetOf(prefix), leaderEpoch: batchLeaderEpoch(prefix, 0) }
-}
-
-const maxDifferences = 2
-
-function isAlmost(one: string, other: string): boolean {
-  let differences = 0
-  for (let at = 0; at < other.length; at++) if (one[at] !== other[at]) differences++
-  return differences <= maxDifferences
 }

@@ -22,9 +22,9 @@ import { parseSegmentFileName } from '../storage/local/log-files.ts'
 import { decodeMetadata } from '../storage/local/metadata-frame.ts'
 import type { CatalogSnapshot } from '../storage/topic-catalog.ts'
 import { LogFile } from './batch-walk.ts'
-import type { PartitionKnowledge } from './check-partition.ts'
 import { filesIn, type PartitionDirectory } from './data-files.ts'
 import type { Finding } from './findings.ts'
+import type { PartitionKnowledge } from './partition-knowledge.ts'
 
 type Offsets = ReadonlyMap<string, number>
 

@@ -48,6 +48,8 @@ export type Remedy =
       readonly type: 'take out'
       readonly position: number
       readonly size: number
+      /** The first offset that goes with it, and the first behind. */
+      readonly fromOffset: number
       readonly nextOffset: number
     }
   /** Has the engine make indexes, snapshots and the history of epochs anew from the log. */
@@ -65,7 +67,7 @@ export function remedyText(remedy: Remedy): string {
     case 'cut':
       return `cut off ${remedy.size} bytes (kept in set-aside)`
     case 'take out':
-      return `take out ${remedy.size} bytes (the whole file is kept in set-aside) and go on at offset ${remedy.nextOffset} in a segment of its own`
+      return `take out ${remedy.size} bytes (kept in set-aside); what follows, from offset ${remedy.nextOffset}, becomes a segment of its own`
     case 'rebuild':
       return 'make it anew from the log'
     case 'set aside':

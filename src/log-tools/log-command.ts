@@ -10,11 +10,12 @@ import { newCommand, report, UsageError, wholeNumber } from '../commands/command
 import { facts, print, printJson, printLine, readableSize, remark, table } from '../commands/output.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { type Disk, systemDisk } from '../platform/disk.ts'
-import { DataDirectoryError, ownerOfDirectory } from '../storage/local/data-directory.ts'
+import { DataDirectoryError, lockDirectory, ownerOfDirectory } from '../storage/local/data-directory.ts'
 import { type DataTarget, filesIn, findData, NoSuchDataError } from './data-files.ts'
 import { dumpFile } from './dump.ts'
 import { entryAsJson, entryAsText } from './dump-text.ts'
 import { type Finding, remedyText } from './findings.ts'
+import { repair } from './repair.ts'
 import { findingsOf, type Verification, verify } from './verify.ts'
 
 interface LogFlags {
@@ -224,8 +225,54 @@ function findingsAsText(findings: readonly Finding[], { root, partitions }: Data
     .join('\n')
 }
 
-async function repairData(disk: Disk, target: DataTarget, flags: RepairFlags): Promise<void> {
+async function repairData(disk: Disk, asked: DataTarget, flags: RepairFlags): Promise<void> {
+  // A file is mended with its partition: what follows from it is made anew as well.
+  const target = { ...asked, file: asked.partitions.length > 0 ? undefined : asked.file }
   if (flags.dryRun && flags.execute) throw new UsageError('--dry-run and --execute contradict each other')
-  const { repair } = await import('./repair.ts')
-  await repair(disk, target, flags)
+  if (flags.execute !== true) {
+    refuseIfInUse(target)
+    await showPlan(await verify(disk, target), target, flags)
+    return
+  }
+  const unlock = target.root === undefined ? () => {} : lockDirectory(target.root)
+  try {
+    const before = await verify(disk, target)
+    await showPlan(before, target, flags)
+    const problems = await repair(disk, target, before)
+    const after = findingsOf(await verify(disk, target), target)
+    const left = after.filter(({ severity }) => severity === 'damage')
+    if (!flags.json) {
+      for (const problem of problems) await printLine(`not done: ${problem}.`)
+      const outcome = left.length === 0 ? 'No damage is left.' : findingsAsText(left, target)
+      await printLine(`\nRepaired. ${outcome}`)
+    }
+    process.exitCode = left.length > 0 ? exitCodes.damaged : exitCodes.ok
+  } finally {
+    unlock()
+  }
+}
+
+async function showPlan(
+  verification: Verification,
+  target: DataTarget,
+  { execute = false, json }: RepairFlags,
+): Promise<void> {
+  const findings = findingsOf(verification, target)
+  const isMended = ({ remedy }: Finding) => remedy !== undefined
+  const unmended = findings.filter(finding => finding.severity === 'damage' && !isMended(finding))
+  if (json) {
+    const steps = findings.filter(isMended).map(findingAsJson)
+    await printJson({ executed: execute, steps, unrepaired: unmended.map(findingAsJson) })
+  } else {
+    if (findings.length === 0) await printLine('Nothing is wrong.')
+    for (const finding of findings.filter(isMended)) {
+      await printLine(findingsAsText([finding], target))
+      await printLine(`  ${execute ? 'repair' : 'would'}: ${remedyText(finding.remedy!)}`)
+    }
+    if (unmended.length > 0) {
+      await printLine(`\nCannot be repaired without inventing data:\n${findingsAsText(unmended, target)}`)
+    }
+    if (!execute && findings.some(isMended)) await printLine('\nNothing was changed; --execute does it.')
+  }
+  if (findings.some(({ severity }) => severity === 'damage')) process.exitCode = exitCodes.damaged
 }

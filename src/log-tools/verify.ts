@@ -52,7 +52,6 @@ export async function verify(
   const findings = [...(data?.findings ?? [])]
   if (data !== undefined && target.isWhole) {
     findings.push(...checkCatalogue(disk, data, target.partitions))
-    findings.push(...checkStarts(data, partitions))
     findings.push(...checkCheckpointNames(data, target.partitions))
     findings.push(...(await checkJournals(disk, data, partitions)))
   }
@@ -105,17 +104,6 @@ function* checkCatalogue(
   if (directoryId !== undefined && directoryIds.size > 0 && !directoryIds.has(directoryId)) {
     const message = `directory.id is ${directoryId}, and the catalogue has ${[...directoryIds].join(' or ')}`
     yield { severity: 'damage', kind: 'properties', path: join(root, metaPropertiesName), message }
-  }
-}
-
-/** Log start offsets, which only one file has, against what the logs still hold. */
-function* checkStarts(data: DataKnowledge, partitions: readonly CheckedPartition[]): Iterable<Finding> {
-  const path = join(data.root, logStartOffsetName)
-  for (const { directory, logEndOffset } of partitions) {
-    const start = data.logStartOffsets.get(directory.name) ?? 0
-    if (start <= logEndOffset) continue
-    const message = `${directory.name} starts at offset ${start} here, and it ends at ${logEndOffset}`
-    yield { severity: 'damage', kind: 'checkpoint', path, message }
   }
 }
 
