@@ -29,6 +29,7 @@ function ottla(...words: string[]) {
 }
 
 const anyPort = ['--override', 'listeners=PLAINTEXT://127.0.0.1:0']
+const noMetrics = ['--override', 'metrics.port=-1']
 
 /** Starts a broker and answers once its ready line is out. */
 async function startOttla(t: Test, ...words: string[]) {
@@ -114,12 +115,12 @@ t.test('a started broker says so in one line on stdout and stops on a signal wit
   await once(socket, 'connect')
 
   t.test('while a second one on the same directory or port says what is wrong', async t => {
-    const sameDirectory = ottla(...anyPort, '--override', `log.dirs=${directory}`)
+    const sameDirectory = ottla(...anyPort, ...noMetrics, '--override', `log.dirs=${directory}`)
     t.equal(sameDirectory.status, exitCodes.cannotCreate)
     t.match(sameDirectory.stderr, /^ottla: .* is in use by /)
     const samePort = ottla(
       ...['--override', `listeners=PLAINTEXT://127.0.0.1:${port}`],
-      ...['--override', `log.dirs=${t.testdir()}`, '--override', 'metrics.port=-1'],
+      ...[...noMetrics, '--override', `log.dirs=${t.testdir()}`],
     )
     t.equal(samePort.status, exitCodes.unavailable)
     t.match(samePort.stderr, /^ottla: Cannot listen on PLAINTEXT:.*[.?]\n$/)
