@@ -180,19 +180,45 @@ interface Member {
   stop(): Promise<void>
 }
 
+/** A member of the group, started anew whenever kafkajs gives it up, as an application would be. */
 async function startMember(
   options: WorkloadOptions,
   index: number,
   committed: (member: number) => void,
 ): Promise<Member> {
+  let isStopping = false
+  const start = async () => {
+    const consumer = await startConsumer(options, `member-${index}`, () => committed(index))
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      // Refused because the group has gone on without it, for instance; of other errors kafkajs recovers.
+      if (!payload.restart && !isStopping) current = start()
+    })
+    return consumer
+  }
+  let current = start()
+  await current
+  return {
+    index,
+    async stop() {
+      isStopping = true
+      await (await current).disconnect()
+    },
+  }
+}
+
+async function startConsumer(
+  options: WorkloadOptions,
+  name: string,
+  committed: () => void,
+): Promise<kafkajs.Consumer> {
   const { ledger, topic } = options
-  const consumer = patientClient(options.bootstrap, `member-${index}`).consumer({
+  const consumer = patientClient(options.bootstrap, name).consumer({
     groupId: options.groupId,
     sessionTimeout: sessionTimeoutMs,
     heartbeatInterval: sessionTimeoutMs / 6,
     rebalanceTimeout: 10_000,
     maxWaitTimeInMs: 200,
-    retry: { ...patience, restartOnFailure: async () => true },
+    retry: patience,
   })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
@@ -211,14 +237,9 @@ async function startMember(
       const offset = Number(batch.lastOffset()) + 1
       await consumer.commitOffsets([{ topic, partition: batch.partition, offset: String(offset) }])
       ledger.committed(batch.partition, offset)
-      committed(index)
+      committed()
       await heartbeat()
     },
   })
-  return {
-    index,
-    async stop() {
-      await consumer.disconnect()
-    },
-  }
+  return consumer
 }
