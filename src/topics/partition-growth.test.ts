@@ -286,14 +286,16 @@ t.test('many new logs are made a few at a time, and nobody sees them before', as
   const other = storage.catalog.change({ ...create, name: 'behind' })
   let turns = 0
   let mostPerTurn = 0
+  let seenEarly = 1
   for (let before = 1; growing; turns++) {
-    t.equal(seen(), 1)
+    seenEarly = Math.max(seenEarly, seen())
     const now = made()
     mostPerTurn = Math.max(mostPerTurn, now - before)
     before = now
     await new Promise(resolve => setImmediate(resolve))
   }
   await growth
+  t.equal(seenEarly, 1)
   t.equal(seen(), 200)
   t.ok(turns >= 10, `${turns} turns`)
   t.ok(mostPerTurn <= 32, `at most ${mostPerTurn} logs in a turn`)
