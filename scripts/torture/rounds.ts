@@ -12,11 +12,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type kafkajs from 'kafkajs'
 import { freePort, type RunningBroker } from '../broker-process.ts'
-import type { SeededRandom } from '../seeded-random.ts'
 import { median, percentile } from '../statistics.ts'
 import { readable } from '../text-table.ts'
-import { damaged, isBug } from './plants.ts'
-import { readBack } from './read-back.ts'
+import { damaged } from './plants.ts'
+import { type Reader, readBack } from './read-back.ts'
 import { type ReadBackSummary, type RecordLedger, recordLedger } from './record-ledger.ts'
 import type { TortureContext, TortureResult } from './scenario.ts'
 import { patientClient, startWorkload, type Workload } from './workload.ts'
@@ -31,7 +30,7 @@ const attemptedRate = 6000
 /** How long a fault lets the clients work before it comes. */
 const shortestUpMs = 500
 const longestUpMs = 3300
-/** Clients that are not served for so long will not be. */
+/** Whoever is not served for so long will never be. */
 const patienceMs = 60_000
 
 export type Fault = (broker: RunningBroker, restart: () => Promise<RunningBroker>) => Promise<RunningBroker>
@@ -49,104 +48,43 @@ interface Round {
   outageMs: number
 }
 
+/** What a run is made of; the broker is the one that runs at the moment. */
+interface Stage {
+  readonly context: TortureContext
+  readonly place: { readonly port: number; readonly directory: string }
+  readonly ledger: RecordLedger
+  readonly admin: kafkajs.Admin
+  readonly workload: Workload
+  broker: RunningBroker
+}
+
 export async function torture(
   context: TortureContext,
   { killsStarts }: { killsStarts: boolean },
   fault: Fault,
 ): Promise<TortureResult> {
-  const { random, print } = context
   const directory = await mkdtemp(join(tmpdir(), 'torture-'))
-  const port = await freePort()
-  const ledger = recordLedger(partitions)
-  let broker = await context.start({ port, directory })
-  const admin = patientClient(broker.bootstrap, 'torture-admin').admin()
-  await admin.connect()
-  await createTopic(admin)
-  const workload = await startWorkload({
-    bootstrap: broker.bootstrap,
-    topic,
-    groupId,
-    partitions,
-    producers: 4,
-    members: 3,
-    recordsPerSecond: attemptedRate,
-    ledger,
-    random: random.fork(),
-  })
-
-  const restart = async () => {
-    const killedStarts = killsStarts && random.chance(0.25) ? random.between(1, 2) : 0
-    for (let attempt = 0; attempt < killedStarts; attempt++) {
-      const again = await killedStart(context, { port, directory, afterMs: random.between(20, 400) })
-      await again?.kill9()
-    }
-    return { killedStarts, broker: await context.start({ port, directory }) }
-  }
-  const rounds: Round[] = []
-  const counted = () => rounds.filter(({ counts }) => counts)
-  // As many again may be lost to a machine that is busy with something else.
-  while (counted().length < context.rounds && rounds.length < 2 * context.rounds) {
-    await patiently(workload.everybodyAcknowledged(), 'every producer and every member is acknowledged')
-    const { upMs, acknowledged, commits } = await work(workload, ledger, random, broker.logDirectory)
-    const faultAt = performance.now()
-    let killedStarts = 0
-    broker = await fault(broker, async () => {
-      const restarted = await restart()
-      killedStarts = restarted.killedStarts
-      return restarted.broker
-    })
-    await patiently(workload.nextAcknowledgement(), 'a record is acknowledged')
-    const outageMs = performance.now() - faultAt
-    await checkAfterRestart(admin, ledger)
-    const recordsPerSecond = (acknowledged / upMs) * 1000
-    const round: Round = {
-      round: rounds.length + 1,
-      upMs,
-      acknowledged,
-      recordsPerSecond,
-      commits,
-      counts: recordsPerSecond >= requiredRate && commits > 0,
-      killedStarts,
-      startMs: broker.startMs,
-      outageMs,
-    }
-    rounds.push(round)
-    print(roundLine(round, ledger.violations().length))
-    if (ledger.violations().length > 0) {
-      for (const { kind, text } of ledger.violations().slice(0, 5)) print(`  ${kind}: ${text}`)
-      break
-    }
-  }
-  const isWhole = counted().length === context.rounds || ledger.violations().length > 0
-  if (!isWhole) {
-    const text = `${counted().length} of ${rounds.length} rounds had ${requiredRate} acknowledged records/s and a commit`
+  context.print(`data in ${directory}`)
+  const stage = await setUp(context, directory)
+  const { ledger } = stage
+  const rounds = await playRounds(stage, killsStarts, fault)
+  const counted = rounds.filter(({ counts }) => counts)
+  if (counted.length < context.rounds && ledger.violations().length === 0) {
+    const text = `${counted.length} of ${rounds.length} rounds had ${requiredRate} acknowledged records/s and a commit`
     ledger.violate('too slow', text)
   }
-
-  print('reading everything back')
-  await workload.stopProducers()
-  const ends = await logEnds(admin)
-  await workload.drain(ends, ledger.violations().length > 0 ? 1000 : patienceMs)
-  await workload.stopConsumers()
-  // Whatever was acknowledged in the last moments goes through a crash as well.
-  await broker.kill9()
-  broker = await context.start({ port, directory })
-  await checkAfterRestart(admin, ledger)
-  if (context.plant === 'rewind-commit') ledger.checkCommitted(ledger.promises(), 0, 0)
-  if (ledger.violations().length === 0) checkDelivery(ledger, ends)
-  const check = damaged(ledger.beginReadBack(), context.plant)
-  const reader = await readBack(broker.bootstrap, topic, await logEnds(admin), check.add)
-  const summary = check.end()
-  await admin.disconnect()
-  await broker.stop()
-  const segments = countSegments(broker.logDirectory)
-  if (summary.violations.length === 0 || isBug(context.plant)) {
+  context.print('reading everything back')
+  const { reader, summary } = await readEverythingBack(stage)
+  await stage.admin.disconnect()
+  await stage.broker.stop()
+  const segments = countSegments(stage.broker.logDirectory)
+  if (summary.violations.length === 0 || context.plant !== undefined) {
     await rm(directory, { recursive: true, force: true })
   }
   return {
     headings: ['what', 'value'],
     rows: [
-      ...rowsOfRounds(rounds, counted()),
+      ...rowsOfRounds(rounds, counted),
       ['segments of 1 MiB, per partition', readable(segments / partitions)],
       ...rowsOfRecords(ledger, summary, reader.name),
     ],
@@ -159,6 +97,86 @@ export async function torture(
   }
 }
 
+async function setUp(context: TortureContext, directory: string): Promise<Stage> {
+  const place = { port: await freePort(), directory }
+  const ledger = recordLedger(partitions)
+  const broker = await context.start(place)
+  const admin = patientClient(broker.bootstrap, 'torture-admin').admin()
+  await admin.connect()
+  await createTopic(admin)
+  const workload = await startWorkload({
+    bootstrap: broker.bootstrap,
+    topic,
+    groupId,
+    partitions,
+    producers: 4,
+    members: 3,
+    recordsPerSecond: attemptedRate,
+    ledger,
+    random: context.random.fork(),
+  })
+  return { context, place, ledger, admin, workload, broker }
+}
+
+/** Until enough of them count, or something was violated. */
+async function playRounds(stage: Stage, killsStarts: boolean, fault: Fault): Promise<Round[]> {
+  const { admin, context, ledger, workload } = stage
+  const rounds: Round[] = []
+  let counted = 0
+  // As many again may be lost to a machine that is busy with something else.
+  while (counted < context.rounds && rounds.length < 2 * context.rounds) {
+    await patiently(workload.everybodyAcknowledged(), 'every producer and every member is acknowledged')
+    const { upMs, acknowledged, commits } = await work(stage)
+    const faultAt = performance.now()
+    let killedStarts = 0
+    stage.broker = await fault(stage.broker, async () => {
+      killedStarts = killsStarts ? await killSomeStarts(stage) : 0
+      return await context.start(stage.place)
+    })
+    await patiently(workload.nextAcknowledgement(), 'a record is acknowledged')
+    const outageMs = performance.now() - faultAt
+    await checkAfterRestart(admin, ledger)
+    const recordsPerSecond = (acknowledged / upMs) * 1000
+    const counts = recordsPerSecond >= requiredRate && commits > 0
+    if (counts) counted++
+    const round: Round = {
+      round: rounds.length + 1,
+      upMs,
+      acknowledged,
+      recordsPerSecond,
+      commits,
+      counts,
+      killedStarts,
+      startMs: stage.broker.startMs,
+      outageMs,
+    }
+    rounds.push(round)
+    const violations = ledger.violations()
+    context.print(roundLine(round, violations.length))
+    for (const { kind, text } of violations.slice(0, 5)) context.print(`  ${kind}: ${text}`)
+    if (violations.length > 0) break
+  }
+  return rounds
+}
+
+/** Lets the clients end what they are at, and holds the whole log against what they were promised. */
+async function readEverythingBack(stage: Stage): Promise<{ reader: Reader; summary: ReadBackSummary }> {
+  const { admin, context, ledger, workload } = stage
+  await workload.stopProducers()
+  const ends = await logEnds(admin)
+  await workload.drain(ends, ledger.violations().length > 0 ? 1000 : patienceMs)
+  await workload.stopConsumers()
+  // Whatever was acknowledged in the last moments goes through a crash as well.
+  await stage.broker.kill9()
+  stage.broker = await context.start(stage.place)
+  await checkAfterRestart(admin, ledger)
+  if (context.plant === 'rewind-commit') ledger.checkCommitted(ledger.promises(), 0, 0)
+  if (ledger.violations().length === 0) checkDelivery(ledger, ends)
+  const check = damaged(ledger.beginReadBack(), context.plant)
+  const reader = await readBack(stage.broker.bootstrap, topic, await logEnds(admin), check.add)
+  return { reader, summary: check.end() }
+}
+
 async function createTopic(admin: kafkajs.Admin): Promise<void> {
   const configEntries = [{ name: 'segment.bytes', value: String(segmentBytes) }]
   await admin.createTopics({
@@ -167,12 +185,13 @@ async function createTopic(admin: kafkajs.Admin): Promise<void> {
 }
 
 /** Until the moment of the fault: any, or, every other time, one between the write of records and its answer. */
-async function work(workload: Workload, ledger: RecordLedger, random: SeededRandom, logDirectory: string) {
+async function work({ broker, context, ledger, workload }: Stage) {
+  const { random } = context
   const before = { acknowledged: ledger.acknowledgedCount(), commits: ledger.committedCount() }
   const upAt = performance.now()
   if (random.chance(0.3)) void workload.replaceMember().catch(() => undefined)
   await delay(random.between(shortestUpMs, longestUpMs))
-  if (random.chance(0.5)) await untilRecordsAreWritten(logDirectory, topic, patienceMs)
+  if (random.chance(0.5)) await untilRecordsAreWritten(broker.logDirectory, topic, patienceMs)
   return {
     upMs: performance.now() - upAt,
     acknowledged: ledger.acknowledgedCount() - before.acknowledged,
@@ -180,19 +199,26 @@ async function work(workload: Workload, ledger: RecordLedger, random: SeededRand
   }
 }
 
-/** A start that is killed while it recovers, unless it was faster; resolves with the broker in that case. */
-async function killedStart(
-  context: TortureContext,
-  { port, directory, afterMs }: { port: number; directory: string; afterMs: number },
-): Promise<RunningBroker | undefined> {
+/** Starts that are killed while they recover, now and then; resolves with their number. */
+async function killSomeStarts({ context, place }: Stage): Promise<number> {
+  const { random } = context
+  const count = random.chance(0.25) ? random.between(1, 2) : 0
+  for (let attempt = 0; attempt < count; attempt++) {
+    await killedStart(context, place, random.between(20, 400))
+  }
+  return count
+}
+
+async function killedStart(context: TortureContext, place: Stage['place'], afterMs: number): Promise<void> {
   const abort = new AbortController()
   const timer = setTimeout(() => abort.abort(), afterMs)
   try {
-    return await context.start({ port, directory, signal: abort.signal })
+    const broker = await context.start({ ...place, signal: abort.signal })
+    // It was faster.
+    await broker.kill9()
   } catch (error) {
     // A start that failed by itself is a finding, not the fault that was asked for.
     if (!abort.signal.aborted) throw error
-    return undefined
   } finally {
     clearTimeout(timer)
   }
