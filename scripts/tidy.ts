@@ -48,10 +48,15 @@ const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   // Commands that talk to a broker know the protocol and nothing of the broker beside it.
   ['src/client', ['protocol-codecs']],
   ['src/commands', ['src/client', 'src/exit-codes.ts', 'src/version.ts', 'protocol-codecs']],
+  // Reads a data directory without a broker, by the engine's own knowledge of its files.
+  [
+    'src/log-tools',
+    ['src/storage/local', 'src/storage', 'src/commands', 'src/exit-codes.ts', ...foundations],
+  ],
   ['src/exit-codes.ts', []],
   // The command, and what a program that embeds the broker imports.
-  ['src', ['src/broker.ts', 'src/commands', 'src/exit-codes.ts', ...foundations]],
-  ['scripts', ['src', 'src/client', 'src/testing', ...foundations]],
+  ['src', ['src/broker.ts', 'src/commands', 'src/log-tools', 'src/exit-codes.ts', ...foundations]],
+  ['scripts', ['src', 'src/broker.ts', 'src/client', 'src/testing', ...foundations]],
   // These judge the broker from outside: not by its own codecs.
   ['compat-tests', ['scripts']],
   ['examples', ['scripts']],
