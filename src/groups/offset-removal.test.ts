@@ -279,15 +279,29 @@ t.test('nothing expires while it is not known what a group uses', async t => {
   t.equal(tester.committed(topicB), 1n, 'in a rebalance')
 })
 
-t.test('an offset and its group wait for an open transaction', async t => {
-  const tester = pendingCommit()
+t.test('a group waits for an open transaction, and so does the offset that it would replace', async t => {
+  const onlyPending = pendingCommit()
+  onlyPending.advance(retentionMs + 2 * checkMs)
+  t.same(onlyPending.records, [])
+  onlyPending.shard.replayMarker({ producerId: 7, committed: true })
+  t.equal(onlyPending.committed(), 1n)
+  onlyPending.advance(checkMs)
+  t.same(onlyPending.records, [tombstone('a')])
+  t.equal(onlyPending.shard.groups.size, 0)
+
+  const tester = new ShardTester()
+  tester.commit(1n)
+  tester.commit(2n, { partition: 1 })
+  const [first] = tester.log
+  tester.restart()
+  tester.shard.replay({ ...first!, timestamp: 0, producerId: 7 })
+  tester.records.length = 0
   tester.advance(retentionMs + 2 * checkMs)
-  t.same(tester.records, [])
-  tester.shard.replayMarker({ producerId: 7, committed: true })
+  t.same(tester.records, [tombstone('a', 1)])
+  tester.shard.replayMarker({ producerId: 7, committed: false })
   t.equal(tester.committed(), 1n)
   tester.advance(checkMs)
-  t.same(tester.records, [tombstone('a')])
-  t.equal(tester.shard.groups.size, 0)
+  t.same(tester.records.at(-1), tombstone('a'))
 })
 
 t.test('an old client may set its own retention', async t => {
