@@ -28,6 +28,7 @@ import { leaderEpochFileName, partitionMetadataFileName, segmentFileName } from 
 import type { OpenSegments } from './open-segments.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import { type ReadCursor, ReadCursors } from './read-cursors.ts'
+import { findBatch } from './scan-batches.ts'
 import { Segment } from './segment.ts'
 import { offsetEntrySize, timeEntrySize } from './sparse-index.ts'
 
@@ -392,7 +393,7 @@ export class PartitionLog {
       const segment = this.segments[i]!
       const limit = this.readLimit(segment)
       const from = segment.offsets.positionBefore(Math.min(offset - segment.baseOffset, maxRelativeOffset))
-      const position = segment.findBatch(offset, from, limit)
+      const position = findBatch(segment, offset, from, limit)
       if (position < limit) return { segment, position }
     }
     return undefined

@@ -35,9 +35,6 @@ export interface SegmentFiles {
   readonly openSegments: OpenSegments
 }
 
-/** Headers are looked for in pieces of this size; index entries are about as far apart. */
-const scanSize = 8 * 1024
-const scanBuffer = Buffer.allocUnsafeSlow(scanSize)
 /** Kafka's default of index.interval.bytes, for an index that is rebuilt because it was damaged. */
 const rebuiltIntervalBytes = 4096
 
@@ -284,27 +281,6 @@ export class Segment {
     if (last === undefined || last.timestampMs <= this.maxTimestampMs) return
     this.maxTimestampMs = last.timestampMs
     this.maxTimestampOffset = this.baseOffset + last.relativeOffset
-  }
-
-  /**
-   * Position of the first batch at or behind `from` whose last offset reaches `offset`; `limit` when
-   * there is none before it.
-   */
-  findBatch(offset: number, from: number, limit: number): number {
-    let position = from
-    while (position + batchHeaderSize <= limit) {
-      const available = this.readNow(scanBuffer, 0, Math.min(scanSize, limit - position), position)
-      let at = 0
-      while (at + batchHeaderSize <= available) {
-        if (batchLastOffset(scanBuffer, at) >= offset) return position + at
-        const size = batchSize(scanBuffer, at)
-        if (size < batchHeaderSize) return limit
-        at += size
-      }
-      if (available < batchHeaderSize) break
-      position += at
-    }
-    return limit
   }
 
   readNow(target: Buffer, offset: number, length: number, position: number): number {
