@@ -18,7 +18,10 @@ export class GatheredRead implements ReadOutcome {
     this.room = room
   }
 
-  refuse(error: 'UNKNOWN_TOPIC_OR_PARTITION' | 'KAFKA_STORAGE_ERROR', log: PartitionLog | undefined): void {
+  refuse(
+    error: 'UNKNOWN_TOPIC_OR_PARTITION' | 'KAFKA_STORAGE_ERROR' | 'CORRUPT_MESSAGE',
+    log: PartitionLog | undefined,
+  ): void {
     this.results.push({
       error,
       chunks: noChunks,

@@ -248,11 +248,9 @@ export class Journal {
     return true
   }
 
-  /** Closes the journal, and removes it as `removeIfSettled` does. */
-  async close(): Promise<boolean> {
-    const isGone = await this.removeIfSettled()
-    if (!isGone) this.opened?.close()
-    return isGone
+  /** Closes the journal and leaves it where it is. */
+  close(): void {
+    this.opened?.close()
   }
 
   /** After a crash, before the logs are opened: which offsets are here, by `keyOf`. */

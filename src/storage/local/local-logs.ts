@@ -26,6 +26,7 @@ import type {
 } from '../partition-log.ts'
 import type { CatalogTopic } from '../topic-catalog.ts'
 import { type BatchFacts, factsOf } from './batch-facts.ts'
+import { DamagedLogError } from './damaged-log.ts'
 import { findMaxTimestamp, findTimestamp } from './find-timestamp.ts'
 import { GatheredRead, offsetsOf, readEnd } from './gathered-read.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -237,7 +238,7 @@ export class LocalLogs implements PartitionLogs {
     }
     this.reportFailure(log, error, 'read failed')
     takeOfflineIfFailed(log, error)
-    gathered.refuse('KAFKA_STORAGE_ERROR', log)
+    gathered.refuse(error instanceof DamagedLogError ? 'CORRUPT_MESSAGE' : 'KAFKA_STORAGE_ERROR', log)
   }
 
   /** Once in a while: who is refused comes again, and a disk that is full should not be filled with log lines. */

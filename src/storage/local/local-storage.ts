@@ -68,6 +68,7 @@ export interface LocalStorage {
 
 /** Syncs of index files that are under way at the same time while closing. */
 const concurrentSyncs = 8
+const notWritten = 'checkpoints could not be written; they are tried again'
 /** Logs that are made in one turn of the event loop. */
 const logsPerTurn = 16
 const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: clusterMetadataTopic, index: 0 }
@@ -116,6 +117,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       const log = openLog(partition, path, config, environment, {
         wasShutDownCleanly: wasClosedCleanly,
         recoveryPoint: checkpoints.recoveryPoint(name),
+        // The journal's own segments go in any order, so its gaps mean nothing.
+        recoveryPointIsKnown: partition !== journalPartition && checkpoints.recoveryPointsWereKnown,
         logStartOffset: checkpoints.logStartOffset(name),
         journaled,
       })
@@ -183,12 +186,12 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       journal.replay((topicId, index) => logs.find({ topicId, index }))
     }
     if (!wasShutDownCleanly || hasJournal) await syncAll()
-    if (hasJournal) {
-      // What follows a gap is to be known as whole before the journal lets go of it.
-      checkpoints.write(all())
-      await journal.removeIfSettled()
-    }
-    if (options.isJournalEnabled) commit.journal = journal
+    // What follows a gap is to be known as whole before the journal lets go of it.
+    const isCheckpointed =
+      (!hasJournal && checkpoints.recoveryPointsWereKnown) ||
+      attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
+    if (hasJournal && isCheckpointed) await journal.removeIfSettled()
+    if (options.isJournalEnabled && isCheckpointed) commit.journal = journal
     if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
     /** Makes logs for the partitions of a topic that have none, some per turn: each costs a few file system calls. */
@@ -238,7 +241,6 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       timers.add(timer)
     }
     const { checkpointIntervalMs, startOffsetCheckpointIntervalMs } = options
-    const notWritten = 'checkpoints could not be written; they are tried again'
     repeat(checkpointIntervalMs, checkpointIntervalMs, () => {
       for (const log of all()) {
         log.producers.expire(clock.now(), options.producerIdExpirationMs())
@@ -273,7 +275,11 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         for (const log of logsToClose) {
           note(`${log.directory} could not be closed in order`, () => log.close())
         }
-        if (!(await journal.close()) || !isWhole) return
+        const isJournalGone = isWhole && (await journal.removeIfSettled())
+        if (!isJournalGone) {
+          journal.close()
+          return
+        }
         await syncIndexes(disk, logsToClose)
         disk.replaceFile(cleanShutdownPath, '{"version":0,"brokerEpoch":-1}', true)
       } catch (error) {

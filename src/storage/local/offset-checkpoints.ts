@@ -7,7 +7,7 @@
 import { join } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
 import type { PartitionRef } from '../partition-log.ts'
-import { readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
+import { readCheckpoint, readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
 import { highWatermarkName, logStartOffsetName, recoveryPointName } from './data-directory.ts'
 import { partitionDirectoryName } from './log-files.ts'
 import type { PartitionLog } from './partition-log.ts'
@@ -15,6 +15,8 @@ import type { PartitionLog } from './partition-log.ts'
 export class OffsetCheckpoints {
   private readonly disk: Disk
   private readonly directory: string
+  /** There was a file of recovery points, so where it names no partition, nothing of that was on disk. */
+  readonly recoveryPointsWereKnown: boolean
   /** What the files hold, by name of the partition's directory. */
   private recoveryPoints: Map<string, number>
   private logStartOffsets: Map<string, number>
@@ -24,7 +26,9 @@ export class OffsetCheckpoints {
   constructor(disk: Disk, directory: string) {
     this.disk = disk
     this.directory = directory
-    this.recoveryPoints = readOffsetCheckpoint(disk, join(directory, recoveryPointName))
+    const recoveryPointPath = join(directory, recoveryPointName)
+    this.recoveryPointsWereKnown = readCheckpoint(disk, recoveryPointPath) !== undefined
+    this.recoveryPoints = readOffsetCheckpoint(disk, recoveryPointPath)
     this.logStartOffsets = readOffsetCheckpoint(disk, join(directory, logStartOffsetName))
   }
 

@@ -34,9 +34,11 @@ import { Segment } from './segment.ts'
 export interface Checkpoints {
   readonly wasShutDownCleanly: boolean
   readonly recoveryPoint: number
-  readonly logStartOffset: number
+  /** That is what the last run has stored, and not a guess because that is lost. */
+  readonly recoveryPointIsKnown?: boolean
   /** What the journal, if there is one, can give the log after a crash. */
   readonly journaled?: JournaledOffsets | undefined
+  readonly logStartOffset: number
 }
 
 export function openLog(
@@ -162,12 +164,12 @@ function findLogEnd(log: PartitionLog): boolean {
 
 /** After a crash: verify from the recovery point on, cut off what is not sound. */
 function recover(log: PartitionLog, checkpoints: Checkpoints, snapshots: readonly number[]): void {
-  const { recoveryPoint, journaled } = checkpoints
+  const { recoveryPoint } = checkpoints
   // Nobody reads what is below the log start; it may have been on its way out.
   const soundUpTo = Math.max(recoveryPoint, log.logStartOffset)
   const first = log.segmentIndex(soundUpTo)
   const scanFrom = log.segments[first]!.baseOffset
-  if (isToBeFilled(soundUpTo, scanFrom, journaled)) {
+  if (scanFrom > soundUpTo && checkpoints.journaled?.cover(soundUpTo, scanFrom) === true) {
     cutOff(log, 0, 0, 'the first segments are missing')
     log.logEndOffset = soundUpTo
     log.recoveryPoint = Math.min(recoveryPoint, soundUpTo)
@@ -180,7 +182,7 @@ function recover(log: PartitionLog, checkpoints: Checkpoints, snapshots: readonl
     // A segment that overlaps its predecessor cannot have been written by an append.
     const isMisplaced =
       segment.baseOffset < log.logEndOffset ||
-      isToBeFilled(Math.max(log.logEndOffset, soundUpTo), segment.baseOffset, journaled)
+      isBehindLoss(log, Math.max(log.logEndOffset, soundUpTo), segment.baseOffset, checkpoints)
     const end = isMisplaced ? 0 : recoverSegment(log, segment, checkpoints)
     if (isMisplaced || end < segment.size) {
       const isDamage = log.logEndOffset < recoveryPoint
@@ -194,11 +196,19 @@ function recover(log: PartitionLog, checkpoints: Checkpoints, snapshots: readonl
 }
 
 /**
- * Whether the log is to be cut off at `from` although there is a segment at `to`, which came to disk before what lies
- * between: the journal has that, and what follows. Any other gap is none of a power loss.
+ * Whether a power loss has kept what lies between two offsets, and the segment that begins at the second came to disk
+ * before it. Then nobody was promised more from here on than the journal gives back. Gaps of compaction, or of damage
+ * that was reported, are below the recovery point as far as that is known.
  */
-function isToBeFilled(from: number, to: number, journaled: JournaledOffsets | undefined): boolean {
-  return to > from && journaled?.cover(from, to) === true
+function isBehindLoss(
+  log: PartitionLog,
+  from: number,
+  to: number,
+  { journaled, recoveryPointIsKnown = false }: Checkpoints,
+): boolean {
+  if (to <= from) return false
+  if (journaled?.cover(from, to) === true) return true
+  return recoveryPointIsKnown && !log.config.cleanupPolicy.compact
 }
 
 /** Ends the log at a position in the segment with this index. */

@@ -28,7 +28,6 @@ import { leaderEpochFileName, partitionMetadataFileName, segmentFileName } from 
 import type { OpenSegments } from './open-segments.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import { type ReadCursor, ReadCursors } from './read-cursors.ts'
-import { findBatch } from './scan-batches.ts'
 import { Segment } from './segment.ts'
 import { offsetEntrySize, timeEntrySize } from './sparse-index.ts'
 
@@ -89,6 +88,8 @@ export class PartitionLog {
   private highWatermarkSegment: Segment | undefined
   private highWatermarkPosition = 0
   private readonly cursors = new ReadCursors()
+  /** Base offsets of segments before which something is known to be missing. */
+  private readonly missingBefore = new Set<number>()
   readonly durable = new DurableEnd()
   /** Names of the directory and of what was found in it are not known to be on disk. */
   namesAreUnsynced = true
@@ -118,6 +119,11 @@ export class PartitionLog {
 
   get activeSegment(): Segment {
     return this.segments[this.segments.length - 1]!
+  }
+
+  /** The newest epoch that a batch may have. */
+  get leaderEpoch(): number {
+    return (this.partition as { leaderEpoch?: number }).leaderEpoch ?? 0x7fffffff
   }
 
   get size(): number {
@@ -382,21 +388,20 @@ export class PartitionLog {
     return segment.baseOffset < this.highWatermark ? segment.size : 0
   }
 
-  /** The segment and position of the first batch whose last offset reaches `offset`; undefined: nothing readable. */
-  locate(offset: number): ReadCursor | undefined {
-    if (offset >= this.highWatermark) return undefined
-    const remembered = this.cursors.find(offset)
-    if (remembered !== undefined && remembered.position < this.readLimit(remembered.segment)) {
-      return remembered
-    }
-    for (let i = this.segmentIndex(offset); i < this.segments.length; i++) {
-      const segment = this.segments[i]!
-      const limit = this.readLimit(segment)
-      const from = segment.offsets.positionBefore(Math.min(offset - segment.baseOffset, maxRelativeOffset))
-      const position = findBatch(segment, offset, from, limit)
-      if (position < limit) return { segment, position }
-    }
-    return undefined
+  /** Where the batch lies that starts at `offset`, if it was appended or came up in reading lately. */
+  cursorAt(offset: number): ReadCursor | undefined {
+    return this.cursors.find(offset)
+  }
+
+  /** Says once that offsets are in no segment, unless compaction may have removed them. */
+  noteMissing(offset: number, nextOffset: number): void {
+    if (this.config.cleanupPolicy.compact || this.missingBefore.has(nextOffset)) return
+    this.missingBefore.add(nextOffset)
+    const { directory, environment } = this
+    environment.logger.warn(
+      { directory, offset, nextOffset },
+      'a log lacks offsets between two of its segments',
+    )
   }
 
   /** Index of the last segment that starts at or below `offset`. */

@@ -2,8 +2,18 @@
  * Reads whole batches of one log into pooled memory. What was appended lately is in the page cache and
  * is read on the event loop; older stretches may stall on the disk and go to the thread pool.
  */
-import { batchHeaderSize, batchLastOffset, batchSize } from '../../../protocol-codecs/record-batch.ts'
+import {
+  batchBaseOffset,
+  batchHeaderSize,
+  batchLastOffsetDelta,
+  batchLeaderEpoch,
+  batchMagic,
+  batchSize,
+} from '../../../protocol-codecs/record-batch.ts'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
+import { type Before, requireFit, startsAt } from './batch-neighbours.ts'
+import { DamagedLogError } from './damaged-log.ts'
+import { locate } from './find-batch.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { Segment } from './segment.ts'
 
@@ -15,6 +25,8 @@ export interface ReadPlan {
   readonly log: PartitionLog
   readonly segment: Segment
   readonly position: number
+  /** As in ReadCursor. */
+  readonly startOffset: number
   readonly length: number
   readonly isWarm: boolean
 }
@@ -35,23 +47,28 @@ export function planRead(
   maxBytes: number,
   atLeastOne: boolean,
 ): ReadPlan | undefined {
-  const start = log.locate(offset)
+  const start = locate(log, offset)
   if (start === undefined) return undefined
-  const { segment, position } = start
+  const { segment, position, startOffset } = start
   const limit = log.readLimit(segment)
   let length = Math.min(maxBytes, limit - position)
   if (length < limit - position) {
     // The first batch may be larger than that, which only its header tells.
-    if (segment.readNow(scratch, 0, batchHeaderSize, position) < batchHeaderSize) return undefined
+    if (segment.readNow(scratch, 0, batchHeaderSize, position) < batchHeaderSize) {
+      throw new DamagedLogError(segment.path, position, 'no whole header')
+    }
     const first = batchSize(scratch, 0)
     if (first > length) {
-      if (!atLeastOne || first > limit - position) return undefined
+      // Nothing is torn before the high watermark.
+      if (first > limit - position)
+        throw new DamagedLogError(segment.path, position, `a size of ${first} bytes`)
+      if (!atLeastOne) return undefined
       length = first
     }
   }
   if (length <= 0) return undefined
   const isWarm = segment === log.activeSegment && segment.size - position <= warmBytes
-  return { log, segment, position, length, isWarm }
+  return { log, segment, position, startOffset, length, isWarm }
 }
 
 export function readWarm(plan: ReadPlan, pool: BufferPool): BatchesRead {
@@ -76,18 +93,45 @@ export async function readCold(plan: ReadPlan, pool: BufferPool): Promise<Batche
   }
 }
 
-/** Cuts off the batch that the range's end cut in two, and remembers where the next one starts. */
+/**
+ * Cuts off the batch that the range's end cut in two, and remembers where the next one starts. Ends before a batch
+ * that cannot be what was written; throws when that is the first.
+ */
 function finish(plan: ReadPlan, buffer: Buffer, read: number): BatchesRead {
+  const { log, segment, position } = plan
   let size = 0
-  let nextOffset = -1
+  // Looked for through the index, the first was held against what is before it.
+  let nextOffset = plan.startOffset
+  let leaderEpoch = log.epochs.latest()
   while (read - size >= batchHeaderSize) {
+    const isExpected =
+      (size === 0 && nextOffset < 0 ? true : startsAt(buffer, size, nextOffset)) &&
+      batchLeaderEpoch(buffer, size) === leaderEpoch &&
+      batchMagic(buffer, size) === 2
+    if (!isExpected) {
+      const before = { nextOffset, leaderEpoch: size === 0 ? -1 : leaderEpoch }
+      if (!fits(plan, buffer, size, before)) break
+      leaderEpoch = batchLeaderEpoch(buffer, size)
+    }
     const length = batchSize(buffer, size)
     if (length < batchHeaderSize || size + length > read) break
-    nextOffset = batchLastOffset(buffer, size) + 1
+    nextOffset = batchBaseOffset(buffer, size) + batchLastOffsetDelta(buffer, size) + 1
     size += length
   }
   // The plan covers a whole batch, and before the high watermark nothing is torn.
-  if (nextOffset < 0) throw new Error(`no whole batch at ${plan.position} of ${plan.segment.path}`)
-  if (!plan.segment.isClosed) plan.log.remember(nextOffset, plan.segment, plan.position + size)
+  if (size === 0)
+    throw new DamagedLogError(segment.path, position, `more than the ${read} bytes that are there`)
+  if (!segment.isClosed) log.remember(nextOffset, segment, position + size)
   return { buffer, size }
+}
+
+/** Throws when it is the first batch of the read that does not fit; else that is for the next read to say. */
+function fits({ log, position, segment }: ReadPlan, buffer: Buffer, at: number, before: Before): boolean {
+  try {
+    requireFit(log, segment, position + at, buffer, at, before)
+    return true
+  } catch (error) {
+    if (at === 0 || !(error instanceof DamagedLogError)) throw error
+    return false
+  }
 }

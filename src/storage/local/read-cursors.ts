@@ -9,6 +9,8 @@ import type { Segment } from './segment.ts'
 export interface ReadCursor {
   readonly segment: Segment
   readonly position: number
+  /** The batch starts there or, if that was removed, behind it; -1: it starts anywhere before what was looked for. */
+  readonly startOffset: number
 }
 
 const size = 32
@@ -38,7 +40,7 @@ export class ReadCursors {
     for (let back = 1; back <= size; back++) {
       const slot = (this.next + size - back) % size
       if (this.offsets[slot] === offset) {
-        return { segment: this.segments[slot]!, position: this.positions![slot]! }
+        return { segment: this.segments[slot]!, position: this.positions![slot]!, startOffset: offset }
       }
     }
     return undefined

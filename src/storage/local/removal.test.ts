@@ -143,62 +143,59 @@ t.test('files are renamed at once and removed after file.delete.delay.ms', async
   t.same(basesOf(log), [4, 6])
 })
 
-t.test(
-  'after a kill at any step the log begins where retention has put it, and ends where it ended',
-  async t => {
-    const { directory, disk, storage, clock, retain, log, partition } = await setUp(t, 6)
-    const found = async () => {
-      const { storage, directory: copy } = await afterKill(t, directory)
-      const { logStartOffset, logEndOffset } = storage.logs.offsets(partition)
-      t.same(await readAll(storage.logs, partition, logStartOffset), values.slice(logStartOffset))
-      const retry = { values: ['5'], producerId: 7, baseSequence: 5 }
-      t.match(
-        await append(storage.logs, partition, retry),
-        { duplicate: true, baseOffset: 5 },
-        'producers are known',
-      )
-      await storage.removal.idle()
-      t.same(
-        filesOf(copy).filter(name => name.endsWith('.deleted')),
-        [],
-        'leftovers are removed',
-      )
-      return [logStartOffset, logEndOffset]
-    }
-    const values = Array.from({ length: 6 }, (_, i) => `${i}:${i}`)
-    const held = disk.hold('syncDirectory', /events-0$/)
-    const retaining = retain(0)
-    await until(() => held.count === 1)
-    t.same([log.logStartOffset, log.logEndOffset], [6, 6])
-    t.same(disk.callsOf('rename', /events-0/), [], 'not before the name of the empty segment is safe')
-    t.same(await found(), [6, 6], 'that the log starts there is stored by now')
-
-    const logs = (): string[] => filesOf(directory).filter(name => name.endsWith('.log'))
-    const fault = disk.inject({ operation: 'rename', path: /0000002\.log$/, code: 'EIO' })
-    held.release()
-    await retaining
-    t.same(logs(), ['2.log', '4.log', '6.log'], 'oldest first')
-    t.same(await found(), [6, 6])
-    t.same([log.logStartOffset, log.logEndOffset], [6, 6])
-    await storage.retention.run()
-    t.same(logs(), ['2.log', '4.log', '6.log'])
-    t.same(await found(), [6, 6])
-    fault.heal()
-    const indexFault = disk.inject({ operation: 'rename', path: /0000004\.index$/, code: 'EIO' })
-    await storage.retention.run()
-    t.same(await found(), [6, 6], 'an index without its log is nothing')
-    indexFault.heal()
-    await storage.retention.run()
-    t.same(
-      filesOf(directory).filter(name => !/deleted|^6\./.test(name)),
-      [],
+t.test('after a kill at any step the log begins where retention has put it, and keeps its end', async t => {
+  const { directory, disk, storage, clock, retain, log, partition } = await setUp(t, 6)
+  const found = async () => {
+    const { storage, directory: copy } = await afterKill(t, directory)
+    const { logStartOffset, logEndOffset } = storage.logs.offsets(partition)
+    t.same(await readAll(storage.logs, partition, logStartOffset), values.slice(logStartOffset))
+    const retry = { values: ['5'], producerId: 7, baseSequence: 5 }
+    t.match(
+      await append(storage.logs, partition, retry),
+      { duplicate: true, baseOffset: 5 },
+      'producers are known',
     )
-    clock.advance(1000)
     await storage.removal.idle()
-    t.same(await found(), [6, 6])
-    t.match(await append(storage.logs, partition, { producerId: 7, baseSequence: 6 }), { baseOffset: 6 })
-  },
-)
+    t.same(
+      filesOf(copy).filter(name => name.endsWith('.deleted')),
+      [],
+      'leftovers are removed',
+    )
+    return [logStartOffset, logEndOffset]
+  }
+  const values = Array.from({ length: 6 }, (_, i) => `${i}:${i}`)
+  const held = disk.hold('syncDirectory', /events-0$/)
+  const retaining = retain(0)
+  await until(() => held.count === 1)
+  t.same([log.logStartOffset, log.logEndOffset], [6, 6])
+  t.same(disk.callsOf('rename', /events-0/), [], 'not before the name of the empty segment is safe')
+  t.same(await found(), [6, 6], 'that the log starts there is stored by now')
+
+  const logs = (): string[] => filesOf(directory).filter(name => name.endsWith('.log'))
+  const fault = disk.inject({ operation: 'rename', path: /0000002\.log$/, code: 'EIO' })
+  held.release()
+  await retaining
+  t.same(logs(), ['2.log', '4.log', '6.log'], 'oldest first')
+  t.same(await found(), [6, 6])
+  t.same([log.logStartOffset, log.logEndOffset], [6, 6])
+  await storage.retention.run()
+  t.same(logs(), ['2.log', '4.log', '6.log'])
+  t.same(await found(), [6, 6])
+  fault.heal()
+  const indexFault = disk.inject({ operation: 'rename', path: /0000004\.index$/, code: 'EIO' })
+  await storage.retention.run()
+  t.same(await found(), [6, 6], 'an index without its log is nothing')
+  indexFault.heal()
+  await storage.retention.run()
+  t.same(
+    filesOf(directory).filter(name => !/deleted|^6\./.test(name)),
+    [],
+  )
+  clock.advance(1000)
+  await storage.removal.idle()
+  t.same(await found(), [6, 6])
+  t.match(await append(storage.logs, partition, { producerId: 7, baseSequence: 6 }), { baseOffset: 6 })
+})
 
 t.test('a clean stop with files still to be removed leaves nothing wrong', async t => {
   const { directory, storage, retain, partition } = await setUp(t, 5)

@@ -3,7 +3,6 @@ import {
   batchBaseOffset,
   batchCrcIsValid,
   batchHeaderSize,
-  batchLastOffset,
   batchLastOffsetDelta,
   batchMagic,
   batchMaxTimestamp,
@@ -60,31 +59,6 @@ export function scanBatches(
     }
   }
   return position
-}
-
-/** Headers are looked for in pieces of this size; index entries are about as far apart. */
-const searchSize = 8 * 1024
-const searchBuffer = Buffer.allocUnsafeSlow(searchSize)
-
-/**
- * Position of the first batch at or behind `from` whose last offset reaches `offset`; `limit` when
- * there is none before it.
- */
-export function findBatch(segment: Segment, offset: number, from: number, limit: number): number {
-  let position = from
-  while (position + batchHeaderSize <= limit) {
-    const available = segment.readNow(searchBuffer, 0, Math.min(searchSize, limit - position), position)
-    let at = 0
-    while (at + batchHeaderSize <= available) {
-      if (batchLastOffset(searchBuffer, at) >= offset) return position + at
-      const size = batchSize(searchBuffer, at)
-      if (size < batchHeaderSize) return limit
-      at += size
-    }
-    if (available < batchHeaderSize) break
-    position += at
-  }
-  return limit
 }
 
 function isHeader(buffer: Buffer, at: number): boolean {

@@ -166,12 +166,24 @@ export class Segment {
 
   private rebuildIndexes(): void {
     this.resetIndexes()
-    scanBatches(this, 0, this.size, false, (buffer, at, position) => {
+    const end = scanBatches(this, 0, this.size, false, (buffer, at, position) => {
       const timestampMs = indexableTimestamp(buffer, at)
       const size = batchSize(buffer, at)
       this.indexBatch(position, size, batchLastOffset(buffer, at), timestampMs, rebuiltIntervalBytes)
       return true
     })
+    if (end < this.size) {
+      this.files.logger.error(
+        { segment: this.path, position: end },
+        'a segment is damaged; it is indexed up to there',
+      )
+    }
+  }
+
+  /** Makes the indexes anew from the log, because they do not fit it. */
+  distrustIndexes(problem: string): void {
+    this.files.logger.warn({ segment: this.path, problem }, 'an index does not fit its log; rebuilding it')
+    this.rebuildIndexes()
   }
 
   /** Starts with empty indexes in memory, because they are about to be rebuilt from the log. */
