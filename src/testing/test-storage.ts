@@ -13,7 +13,8 @@ import { type Clock, systemClock } from '../platform/clock.ts'
 import { type Disk, systemDisk } from '../platform/disk.ts'
 import { type Logger, silentLogger } from '../platform/logger.ts'
 import { brokerSettings } from '../settings/broker-settings.ts'
-import { effectiveTopicConfig } from '../settings/topic-config.ts'
+import { DynamicSettings } from '../settings/dynamic-settings.ts'
+import { liveTopicConfigs } from '../settings/topic-config.ts'
 import { type LocalStorage, openLocalStorage } from '../storage/local/local-storage.ts'
 import type { PartitionLog } from '../storage/local/partition-log.ts'
 import type { AppendResult, PartitionLogs, PartitionRef, ReadResult } from '../storage/partition-log.ts'
@@ -52,7 +53,7 @@ export function openTestStorage(options: TestStorageOptions): Promise<LocalStora
     initialTaskDelayMs: 30_000,
     retentionCheckIntervalMs: 300_000,
     isJournalEnabled: options.isJournalEnabled ?? true,
-    topicConfigs: () => overrides => effectiveTopicConfig(settings, overrides),
+    topicConfigs: liveTopicConfigs(new DynamicSettings(settings)),
     disk: options.disk ?? systemDisk(),
     clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,

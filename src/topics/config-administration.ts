@@ -18,6 +18,7 @@ import {
 import { type ConfigStep, checkBrokerConfigs, takeSteps } from '../settings/config-operations.ts'
 import { allBrokers } from '../settings/dynamic-configs.ts'
 import type { DynamicSettings } from '../settings/dynamic-settings.ts'
+import { noCompaction } from '../settings/log-settings.ts'
 import { type TopicOverrides, validateTopicConfigs } from '../settings/topic-config.ts'
 import { findTopicSetting } from '../settings/topic-settings.ts'
 import type {
@@ -154,12 +155,10 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
   function warnOfNoEffect({ resource, configs }: ConfigAlteration): void {
     const find = resource.type === 'topic' ? findTopicSetting : findBrokerSetting
     for (const [name, value] of Object.entries(configs)) {
-      const notYet = find(name)?.notYet
-      if (value === null || notYet === undefined) continue
-      logger.warn(
-        { [resource.type]: resource.name },
-        `${name}=${value} is stored and has no effect: ${notYet}`,
-      )
+      if (value === null) continue
+      const reason = isCompaction(name, value) ? noCompaction : find(name)?.notYet
+      if (reason === undefined) continue
+      logger.warn({ [resource.type]: resource.name }, `${name}=${value} is stored, but ${reason}`)
     }
   }
 
@@ -204,6 +203,11 @@ function difference(from: Configs, to: Configs): Record<string, string | null> {
   for (const name of Object.keys(from)) if (to[name] === undefined) changes[name] = null
   for (const [name, value] of Object.entries(to)) if (from[name] !== value) changes[name] = value
   return changes
+}
+
+/** Of the policies only this one does nothing yet. */
+function isCompaction(name: string, value: string): boolean {
+  return (name === 'cleanup.policy' || name === 'log.cleanup.policy') && value.includes('compact')
 }
 
 type Attempted<Value> = { readonly value: Value } | { readonly error: ProtocolError }
