@@ -112,6 +112,8 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
     { topic: 'orders', partition: 0, offset: '35' },
     { topic: 'orders', partition: 1, offset: '30' },
   ])
+  // A scrape takes turns with requests: what it says of Fetch agrees with itself when none is under way.
+  consumer.pause([{ topic: 'orders' }])
   // A batch that was damaged on its way, a partition that there is not, and a batch that is too large.
   const damaged = buildBatch({ records: [{ value }], timestamp: Date.now() })
   damaged.writeUInt8(damaged.readUInt8(100) ^ 1, 100)
@@ -125,10 +127,10 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
   const large = buildBatch({ records: [{ value: Buffer.alloc(2 * 1024 * 1024) }], timestamp: Date.now() })
   const largeData = [{ name: 'orders', partitionData: [{ index: 2, records: large }] }]
   await raw.send(produce, 9, { transactionalId: null, acks: 1, timeoutMs: 1000, topicData: largeData })
-  // A fetch that waits in vain.
+  // A fetch that waits in vain, and longer than the consumer's last one.
   const topics = [{ topic: 'orders', partitions: [{ partition: 2, fetchOffset: 0n, partitionMaxBytes: 1 }] }]
   await raw.send(fetch, 11, {
-    maxWaitMs: 55,
+    maxWaitMs: 255,
     minBytes: 1,
     isolationLevel: 0,
     topics,
