@@ -10,8 +10,10 @@ import { produceRequest } from '../protocol-codecs/messages/produce.ts'
 import { type Broker, openBroker } from './broker.ts'
 import { apiVersions } from './requests/api-versions.ts'
 import { createTopics } from './requests/create-topics.ts'
+import { describeConfigs } from './requests/describe-configs.ts'
 import { fetch } from './requests/fetch.ts'
 import { handlers } from './requests/handlers.ts'
+import { incrementalAlterConfigs } from './requests/incremental-alter-configs.ts'
 import { listOffsets } from './requests/list-offsets.ts'
 import { metadata } from './requests/metadata.ts'
 import { produce } from './requests/produce.ts'
@@ -213,4 +215,108 @@ t.test('what was acknowledged is there after a restart', async t => {
     await client.close()
     await broker.stop()
   }
+})
+
+const topicResource = 2
+const brokerResource = 4
+
+/** Sets what is given, takes away what is null. */
+async function alter(
+  client: RawClient,
+  resourceType: number,
+  resourceName: string,
+  configs: Readonly<Record<string, string | null>>,
+): Promise<string> {
+  const steps = Object.entries(configs).map(([name, value]) => ({
+    name,
+    configOperation: value === null ? 1 : 0,
+    value,
+  }))
+  const resources = [{ resourceType, resourceName, configs: steps }]
+  const { responses } = await client.send(incrementalAlterConfigs, 1, { resources, validateOnly: false })
+  return errorName(responses[0]!.errorCode)
+}
+
+async function producedSize(client: RawClient, topic: string, size: number): Promise<string> {
+  const { responses } = await client.send(produce, 7, produceOf(topic, 'x'.repeat(size)))
+  return errorName(responses[0]!.partitionResponses[0]!.errorCode)
+}
+
+t.test('a running producer meets the limits that are set meanwhile', async t => {
+  const broker = await running(t)
+  const producer = await connected(t, broker)
+  const admin = await connected(t, broker)
+  await producer.send(metadata, 10, { topics: [{ name: 'orders' }], allowAutoTopicCreation: true })
+  t.equal(await producedSize(producer, 'orders', 5000), 'NONE')
+  await alter(admin, topicResource, 'orders', { 'max.message.bytes': '2000' })
+  t.equal(await producedSize(producer, 'orders', 5000), 'MESSAGE_TOO_LARGE')
+  t.equal(await producedSize(producer, 'orders', 1000), 'NONE')
+  await alter(admin, topicResource, 'orders', { 'max.message.bytes': null })
+  t.equal(await producedSize(producer, 'orders', 5000), 'NONE')
+  await alter(admin, brokerResource, '', { 'message.max.bytes': '3000' })
+  t.equal(await producedSize(producer, 'orders', 5000), 'MESSAGE_TOO_LARGE', 'by the default of all brokers')
+  await alter(admin, topicResource, 'orders', { 'max.message.bytes': '6000' })
+  t.equal(await producedSize(producer, 'orders', 5000), 'NONE', 'which a topic may exceed')
+})
+
+t.test('connections are limited by what is set meanwhile, and those that are there may stay', async t => {
+  const broker = await running(t)
+  const admin = await connected(t, broker)
+  await connected(t, broker)
+  const isServed = async () => {
+    const client = await RawClient.connect({ port: broker.listeners[0]!.port })
+    const served = await client.send(metadata, 10, { topics: [] }).then(
+      () => true,
+      () => false,
+    )
+    await client.close()
+    return served
+  }
+  t.ok(await isServed())
+  t.equal(await alter(admin, brokerResource, '', { 'max.connections.per.ip': '1' }), 'NONE')
+  t.notOk(await isServed())
+  await alter(admin, brokerResource, '', { 'max.connections.per.ip.overrides': '127.0.0.1:5' })
+  t.ok(await isServed())
+  t.equal(await alter(admin, brokerResource, '1', { 'max.connections': '2' }), 'NONE')
+  t.notOk(await isServed())
+  await alter(admin, brokerResource, '1', { 'max.connections': null })
+  t.ok(await isServed())
+})
+
+t.test('what is set while the broker runs holds over what it is started with', async t => {
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const restarted = async (maxBytes: number, work: (client: RawClient) => Promise<void>) => {
+    const settings = brokerSettings({
+      listeners: ['PLAINTEXT://127.0.0.1:0'],
+      'log.dirs': [directory],
+      'message.max.bytes': maxBytes,
+    })
+    const given = new Map([['message.max.bytes', { text: String(maxBytes) }]])
+    const broker = await openBroker(settings, { given })
+    const client = await RawClient.connect({ port: broker.listeners[0]!.port })
+    await work(client)
+    await client.close()
+    await broker.stop()
+  }
+  await restarted(9000, async client => {
+    await client.send(metadata, 10, { topics: [{ name: 'orders' }], allowAutoTopicCreation: true })
+    await alter(client, brokerResource, '1', { 'message.max.bytes': '2000', 'max.connections.per.ip': '1' })
+    await alter(client, brokerResource, '', { 'message.max.bytes': '3000' })
+  })
+  // The default, but somebody has said so.
+  await restarted(1048588, async client => {
+    t.equal(await producedSize(client, 'orders', 2500), 'MESSAGE_TOO_LARGE')
+    const resources = [
+      { resourceType: brokerResource, resourceName: '1', configurationKeys: ['message.max.bytes'] },
+    ]
+    const { results } = await client.send(describeConfigs, 4, { resources, includeSynonyms: true })
+    t.match(results[0]!.configs, [{ value: '2000', configSource: 2 }])
+    t.same(
+      results[0]!.configs[0]!.synonyms.map(({ value, source }) => `${value}@${source}`),
+      ['2000@2', '3000@3', '1048588@4', '1048588@5'],
+    )
+    const second = await RawClient.connect({ port: client.socket.remotePort! })
+    await t.rejects(second.send(metadata, 10, { topics: [] }), 'limits of connections hold from the start')
+  })
 })
