@@ -7,9 +7,13 @@ import {
   batchSize,
 } from '../../../protocol-codecs/record-batch.ts'
 import type { OffsetAndTimestamp } from '../partition-log.ts'
+import { DamagedLogError } from './damaged-log.ts'
+import { indexedPosition } from './find-batch.ts'
+import { namesTimestamp } from './index-trust.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { indexableTimestamp, scanBatches } from './scan-batches.ts'
 import type { Segment } from './segment.ts'
+import type { TimeEntry } from './sparse-index.ts'
 
 /** The first record at or above the log start with a timestamp of at least `timestampMs`, below `endOffset`. */
 export function findTimestamp(
@@ -21,7 +25,7 @@ export function findTimestamp(
     const segment = log.segments[i]!
     if (segment.baseOffset >= endOffset) return undefined
     if (segment.findMaxTimestamp() < timestampMs) continue
-    const from = Math.max(positionFor(segment, timestampMs), positionOf(segment, log.logStartOffset))
+    const from = Math.max(positionFor(segment, timestampMs), indexedPosition(segment, log.logStartOffset))
     const found = firstRecord(log, segment, from, timestampMs, endOffset)
     if (found !== undefined) return found
   }
@@ -34,13 +38,18 @@ export function findTimestamp(
  * reaches the timestamp, nothing reaches it.
  */
 function positionFor(segment: Segment, timestampMs: number): number {
+  const isTrue = (entry: TimeEntry | undefined) =>
+    entry === undefined ||
+    namesTimestamp(segment, entry, indexedPosition(segment, segment.baseOffset + entry.relativeOffset))
+  const { times } = segment
+  // Entries ascend, so one that is wrong misleads the search only if it is one of the two around the timestamp.
+  if (!isTrue(times.firstAtOrAbove(timestampMs)) || !isTrue(times.lastBelow(timestampMs))) {
+    segment.distrustIndexes(`an entry has a timestamp about ${timestampMs} that its batch does not have`)
+  }
   const reached = segment.times.firstAtOrAbove(timestampMs)
-  return segment.offsets.positionBefore(reached === undefined ? 0x7fffffff : reached - 1)
-}
-
-function positionOf(segment: Segment, offset: number): number {
-  const relativeOffset = Math.min(offset - segment.baseOffset, 0x7fffffff)
-  return relativeOffset <= 0 ? 0 : segment.offsets.positionBefore(relativeOffset)
+  return reached === undefined
+    ? indexedPosition(segment, Number.MAX_SAFE_INTEGER)
+    : indexedPosition(segment, segment.baseOffset + reached.relativeOffset - 1)
 }
 
 /** The first of the records with the largest timestamp between log start and `endOffset`. */
@@ -63,7 +72,7 @@ function findMax(
   }
   if (best === undefined) return undefined
   const { segment, timestampMs } = best
-  const from = Math.max(positionFor(segment, timestampMs), positionOf(segment, log.logStartOffset))
+  const from = Math.max(positionFor(segment, timestampMs), indexedPosition(segment, log.logStartOffset))
   return firstRecord(log, segment, from, timestampMs, endOffset)
 }
 
@@ -83,7 +92,7 @@ function maxTimestampByIndex(log: PartitionLog, segment: Segment, endOffset: num
       found = time.timestampMs
     }
   }
-  scanBatches(segment, indexed?.position ?? 0, log.readLimit(segment), false, (buffer, at) => {
+  scan(log, segment, indexed?.position ?? 0, (buffer, at) => {
     if (batchLastOffset(buffer, at) >= log.logStartOffset) {
       found = Math.max(found, indexableTimestamp(buffer, at))
     }
@@ -94,25 +103,19 @@ function maxTimestampByIndex(log: PartitionLog, segment: Segment, endOffset: num
 
 function maxTimestampByRecords(log: PartitionLog, segment: Segment, endOffset: number): number {
   let found = -1
-  scanBatches(
-    segment,
-    positionOf(segment, log.logStartOffset),
-    log.readLimit(segment),
-    false,
-    (buffer, at) => {
-      if (batchLastOffset(buffer, at) < log.logStartOffset) return true
-      if (batchBaseOffset(buffer, at) >= endOffset) return false
-      const timestampMs = indexableTimestamp(buffer, at)
-      if (timestampMs <= found) return true
-      if (batchBaseOffset(buffer, at) >= log.logStartOffset) found = timestampMs
-      else {
-        for (const record of recordsOf(buffer.subarray(0, at + batchSize(buffer, at)), at)) {
-          if (record.offset >= log.logStartOffset) found = Math.max(found, record.timestamp)
-        }
+  scan(log, segment, indexedPosition(segment, log.logStartOffset), (buffer, at) => {
+    if (batchLastOffset(buffer, at) < log.logStartOffset) return true
+    if (batchBaseOffset(buffer, at) >= endOffset) return false
+    const timestampMs = indexableTimestamp(buffer, at)
+    if (timestampMs <= found) return true
+    if (batchBaseOffset(buffer, at) >= log.logStartOffset) found = timestampMs
+    else {
+      for (const record of recordsOf(buffer.subarray(0, at + batchSize(buffer, at)), at)) {
+        if (record.offset >= log.logStartOffset) found = Math.max(found, record.timestamp)
       }
-      return true
-    },
-  )
+    }
+    return true
+  })
   return found
 }
 
@@ -124,7 +127,7 @@ function firstRecord(
   endOffset: number,
 ): OffsetAndTimestamp | undefined {
   let found: OffsetAndTimestamp | undefined
-  scanBatches(segment, from, log.readLimit(segment), false, (buffer, at) => {
+  scan(log, segment, from, (buffer, at) => {
     if (batchBaseOffset(buffer, at) >= endOffset) return false
     if (indexableTimestamp(buffer, at) < timestampMs) return true
     for (const record of recordsOf(buffer.subarray(0, at + batchSize(buffer, at)), at)) {
@@ -140,4 +143,20 @@ function firstRecord(
     return true
   })
   return found
+}
+
+/** What is decided here is told to clients as it is, so checksums must be right; throws where one is not. */
+function scan(
+  log: PartitionLog,
+  segment: Segment,
+  from: number,
+  visit: (buffer: Buffer, at: number) => boolean,
+): void {
+  const limit = log.readLimit(segment)
+  let isDone = false
+  const end = scanBatches(segment, from, limit, true, (buffer, at) => {
+    isDone = !visit(buffer, at)
+    return !isDone
+  })
+  if (!isDone && end < limit) throw new DamagedLogError(segment.path, end, 'a wrong checksum or header')
 }

@@ -294,7 +294,12 @@ t.test('look-ups by timestamp look at little', async t => {
     for (const call of disk.calls.slice(before)) if (call.operation === 'read') size += call.size
     return { offset: found?.offset, size }
   }
-  t.match(await bytesFor(99_000_000), { offset: undefined, size: 12 * log.segments.length - 12 })
+  const none = await bytesFor(99_000_000)
+  t.equal(none.offset, undefined)
+  t.ok(
+    none.size < 2500 * log.segments.length,
+    'the last entries of each segment, and the batches that they name',
+  )
   for (const [timestampMs, offset] of [
     [1_000_000, 0],
     [1_000_049, 49],

@@ -88,8 +88,8 @@ export class PartitionLog {
   private highWatermarkSegment: Segment | undefined
   private highWatermarkPosition = 0
   private readonly cursors = new ReadCursors()
-  /** Base offsets of segments before which something is known to be missing. */
-  private readonly missingBefore = new Set<number>()
+  /** Base offsets of segments before which offsets are missing, as was said already. */
+  readonly missingBefore = new Set<number>()
   readonly durable = new DurableEnd()
   /** Names of the directory and of what was found in it are not known to be on disk. */
   namesAreUnsynced = true
@@ -391,17 +391,6 @@ export class PartitionLog {
   /** Where the batch lies that starts at `offset`, if it was appended or came up in reading lately. */
   cursorAt(offset: number): ReadCursor | undefined {
     return this.cursors.find(offset)
-  }
-
-  /** Says once that offsets are in no segment, unless compaction may have removed them. */
-  noteMissing(offset: number, nextOffset: number): void {
-    if (this.config.cleanupPolicy.compact || this.missingBefore.has(nextOffset)) return
-    this.missingBefore.add(nextOffset)
-    const { directory, environment } = this
-    environment.logger.warn(
-      { directory, offset, nextOffset },
-      'a log lacks offsets between two of its segments',
-    )
   }
 
   /** Index of the last segment that starts at or below `offset`. */

@@ -105,7 +105,7 @@ function finish(plan: ReadPlan, buffer: Buffer, read: number): BatchesRead {
   let leaderEpoch = log.epochs.latest()
   while (read - size >= batchHeaderSize) {
     const isExpected =
-      (size === 0 && nextOffset < 0 ? true : startsAt(buffer, size, nextOffset)) &&
+      (nextOffset < 0 || startsAt(buffer, size, nextOffset)) &&
       batchLeaderEpoch(buffer, size) === leaderEpoch &&
       batchMagic(buffer, size) === 2
     if (!isExpected) {

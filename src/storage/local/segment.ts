@@ -8,14 +8,10 @@
  * disk; if what is found there is not an index of this log, it is rebuilt from the log.
  */
 import { join } from 'node:path'
-import {
-  batchHeaderSize,
-  batchLastOffset,
-  batchMagic,
-  batchSize,
-} from '../../../protocol-codecs/record-batch.ts'
+import { batchLastOffset, batchSize } from '../../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
+import { lastEntry, namesBatch, namesTimestamp } from './index-trust.ts'
 import { type SegmentFileKind, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
 import { indexableTimestamp, scanBatches } from './scan-batches.ts'
@@ -23,6 +19,7 @@ import {
   type OffsetIndex,
   offsetEntrySize,
   offsetIndex,
+  type TimeEntry,
   type TimeIndex,
   timeEntrySize,
   timeIndex,
@@ -147,21 +144,17 @@ export class Segment {
     this.noteStoredMaxTimestamp(times.last())
   }
 
-  /** Whether the last entries fit the log, as far as one look at it can tell. */
+  /** Whether the last entries fit the log, as far as a look at each can tell. */
   private isIndexedBy(offsets: OffsetIndex, times: TimeIndex): boolean {
     if (offsets.isDamaged || times.isDamaged) return false
     const last = offsets.last()
     if (last === undefined) return true
-    if (last.position + batchHeaderSize > this.size) return false
-    const header = Buffer.allocUnsafe(batchHeaderSize)
-    if (this.readNow(header, 0, batchHeaderSize, last.position) < batchHeaderSize) return false
-    try {
-      return (
-        batchMagic(header, 0) === 2 && batchLastOffset(header, 0) === this.baseOffset + last.relativeOffset
-      )
-    } catch {
-      return false
-    }
+    const youngest = times.last()
+    return (
+      namesBatch(this, last) &&
+      (youngest === undefined ||
+        namesTimestamp(this, youngest, offsets.positionBefore(youngest.relativeOffset)))
+    )
   }
 
   private rebuildIndexes(): void {
@@ -267,25 +260,23 @@ export class Segment {
   findMaxTimestamp(): number {
     if (this.maxTimestampMs >= 0 || this.loadedTimes !== undefined || this.size === 0)
       return this.maxTimestampMs
-    const { disk } = this.files
-    let last: ReturnType<TimeIndex['last']>
+    let youngest: TimeEntry | undefined
     try {
-      const descriptor = disk.openForRead(this.filePath('timeindex'))
-      try {
-        const size = disk.size(descriptor)
-        const entry = Buffer.alloc(timeEntrySize)
-        if (size > 0 && size % timeEntrySize === 0) {
-          disk.read(descriptor, entry, 0, timeEntrySize, size - timeEntrySize)
-          last = timeIndex(entry).last()
-        }
-      } finally {
-        disk.close(descriptor)
-      }
+      youngest = timeIndex(lastEntry(this.files.disk, this.filePath('timeindex'), timeEntrySize)).last()
+      const last = offsetIndex(lastEntry(this.files.disk, this.filePath('index'), offsetEntrySize)).last()
+      // One that is further up is found through the whole index.
+      const isNear =
+        youngest !== undefined && (last === undefined || last.relativeOffset <= youngest.relativeOffset)
+      const isTrue =
+        isNear &&
+        (last === undefined || namesBatch(this, last)) &&
+        namesTimestamp(this, youngest!, last?.position ?? 0)
+      if (!isTrue) youngest = undefined
     } catch {
       // Loading the index finds out what is wrong.
     }
-    if (last === undefined || last.timestampMs === 0) this.loadIndexes()
-    else this.noteStoredMaxTimestamp(last)
+    if (youngest === undefined) this.loadIndexes()
+    else this.noteStoredMaxTimestamp(youngest)
     return this.maxTimestampMs
   }
 

@@ -11,14 +11,19 @@
  * are padding; anything else that does not ascend is damage.
  */
 
+export interface OffsetEntry {
+  readonly relativeOffset: number
+  readonly position: number
+}
+
 export interface OffsetIndex {
   readonly count: number
   /** What was stored is not an index: it must be rebuilt from the log. */
   readonly isDamaged: boolean
-  last(): { relativeOffset: number; position: number } | undefined
+  last(): OffsetEntry | undefined
   /** Position of the last entry at or below `relativeOffset`; 0 when there is none. */
   positionBefore(relativeOffset: number): number
-  entryAtOrBelow(relativeOffset: number): { relativeOffset: number; position: number } | undefined
+  entryAtOrBelow(relativeOffset: number): OffsetEntry | undefined
   append(relativeOffset: number, position: number): void
   /** Forgets entries at or above `relativeOffset`. */
   truncate(relativeOffset: number): void
@@ -90,14 +95,21 @@ export function offsetIndex(stored?: Buffer): OffsetIndex {
   }
 }
 
+export interface TimeEntry {
+  readonly timestampMs: number
+  readonly relativeOffset: number
+}
+
 export interface TimeIndex {
   readonly count: number
   readonly isDamaged: boolean
-  /** Relative offset of the first entry whose timestamp is `timestampMs` or more. */
-  firstAtOrAbove(timestampMs: number): number | undefined
-  last(): { timestampMs: number; relativeOffset: number } | undefined
+  /** The first entry whose timestamp is `timestampMs` or more. */
+  firstAtOrAbove(timestampMs: number): TimeEntry | undefined
+  /** The last entry whose timestamp is less than that. */
+  lastBelow(timestampMs: number): TimeEntry | undefined
+  last(): TimeEntry | undefined
   /** The last entry at or below an offset. */
-  entryUpTo(relativeOffset: number): { timestampMs: number; relativeOffset: number } | undefined
+  entryUpTo(relativeOffset: number): TimeEntry | undefined
   /** Adds an entry unless it would not ascend. */
   append(timestampMs: number, relativeOffset: number): void
   truncate(relativeOffset: number): void
@@ -118,6 +130,11 @@ export function timeIndex(stored?: Buffer): TimeIndex {
     }
     timestamps[count] = timestampMs
     offsets[count++] = relativeOffset
+  }
+
+  function entry(index: number): TimeEntry | undefined {
+    if (index < 0 || index >= count) return undefined
+    return { timestampMs: timestamps[index]!, relativeOffset: offsets[index]! }
   }
 
   if (stored !== undefined) {
@@ -144,19 +161,10 @@ export function timeIndex(stored?: Buffer): TimeIndex {
       return count
     },
     isDamaged,
-    firstAtOrAbove(timestampMs) {
-      const index = lastAtOrBelow(timestamps, count, timestampMs - 1) + 1
-      return index < count ? offsets[index]! : undefined
-    },
-    last() {
-      return count === 0
-        ? undefined
-        : { timestampMs: timestamps[count - 1]!, relativeOffset: offsets[count - 1]! }
-    },
-    entryUpTo(relativeOffset) {
-      const index = lastAtOrBelow(offsets, count, relativeOffset)
-      return index < 0 ? undefined : { timestampMs: timestamps[index]!, relativeOffset: offsets[index]! }
-    },
+    firstAtOrAbove: timestampMs => entry(lastAtOrBelow(timestamps, count, timestampMs - 1) + 1),
+    lastBelow: timestampMs => entry(lastAtOrBelow(timestamps, count, timestampMs - 1)),
+    last: () => entry(count - 1),
+    entryUpTo: relativeOffset => entry(lastAtOrBelow(offsets, count, relativeOffset)),
     append,
     truncate(relativeOffset) {
       count = lastAtOrBelow(offsets, count, relativeOffset - 1) + 1
