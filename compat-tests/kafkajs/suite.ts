@@ -4,6 +4,7 @@
 import { type Capability, Skipped } from '../capability.ts'
 import { clientPackages } from '../client-packages.ts'
 import { administerCapabilities } from './administer.ts'
+import { configCapabilities } from './configs.ts'
 import { consumeCapabilities } from './consume.ts'
 import { groupCapabilities } from './groups.ts'
 import { produceCapabilities } from './produce.ts'
@@ -21,5 +22,6 @@ export const capabilities: Capability[] = [
   ...consumeCapabilities,
   ...groupCapabilities,
   ...administerCapabilities,
+  ...configCapabilities,
   ...restartCapabilities,
 ]
