@@ -95,49 +95,58 @@ export function allBrokersEntries(settings: DynamicSettings, names?: ReadonlySet
     })
 }
 
-/** The configurations of a topic. */
+/** The configurations of a topic on which nothing is set: the same for all until a setting of the broker changes. */
+export function topicDefaults(settings: DynamicSettings): ConfigEntry[] {
+  const { layers } = settings
+  return topicTable.map(([name, setting]) => {
+    const names = brokerNamesOf(setting)
+    const synonyms = names.length === 0 ? [] : from(synonymsIn(layers, names), names[0]!)
+    return {
+      name,
+      value: setting.sensitive ? null : format(defaultFromBroker(settings.current(), setting)),
+      source: synonyms[0]?.source ?? configSources.default,
+      synonyms,
+      setting,
+      isReadOnly: false,
+    }
+  })
+}
+
+/** The configurations of a topic on which `overrides` are set. */
 export function topicEntries(
-  settings: DynamicSettings,
+  defaults: readonly ConfigEntry[],
   overrides: TopicOverrides,
   names?: ReadonlySet<string>,
 ): ConfigEntry[] {
-  const { layers } = settings
-  return chosen(topicTable, names).map(([name, setting]) => {
-    const value = topicValue(settings, overrides, name, setting)
-    const brokerNames = setting.synonyms.map(synonym => synonym.setting)
-    const ofBroker = brokerNames.length === 0 ? [] : from(synonymsIn(layers, brokerNames), brokerNames[0]!)
-    const isSet = overrides[name] !== undefined
-    const synonyms = isSet ? [{ name, value, source: configSources.topic }, ...ofBroker] : ofBroker
-    const source = synonyms[0]?.source ?? configSources.default
-    return { name, value, source, synonyms, setting, isReadOnly: false }
+  const wanted = names === undefined ? defaults : defaults.filter(({ name }) => names.has(name))
+  return wanted.map(entry => {
+    const text = overrides[entry.name]
+    if (text === undefined) return entry
+    const { name, setting } = entry
+    const parsed = parseType(setting.type, text.trim())
+    const shown = parsed.ok ? format(parsed.value) : text
+    const value = setting.sensitive ? null : shown
+    const source = configSources.topic
+    return { ...entry, value, source, synonyms: [{ name, value, source }, ...entry.synonyms] }
   })
 }
 
 /** The configurations of a topic that was just created, each with the source of what counts. */
-export function createdTopicEntries(settings: DynamicSettings, overrides: TopicOverrides): ConfigEntry[] {
+export function createdTopicEntries(
+  settings: DynamicSettings,
+  defaults: readonly ConfigEntry[],
+  overrides: TopicOverrides,
+): ConfigEntry[] {
   const { layers } = settings
-  return topicEntries(settings, overrides).map(entry => {
+  return topicEntries(defaults, overrides).map(entry => {
     if (entry.source === configSources.topic) return entry
-    const { synonyms } = entry.setting as TopicSetting
-    const [counting] = synonymsIn(
-      layers,
-      synonyms.map(synonym => synonym.setting),
-    )
+    const [counting] = synonymsIn(layers, brokerNamesOf(entry.setting as TopicSetting))
     return { ...entry, source: counting?.source ?? configSources.default }
   })
 }
 
-function topicValue(
-  settings: DynamicSettings,
-  overrides: TopicOverrides,
-  name: string,
-  setting: TopicSetting,
-): string | null {
-  if (setting.sensitive) return null
-  const text = overrides[name]
-  if (text === undefined) return format(defaultFromBroker(settings.current(), setting))
-  const parsed = parseType(setting.type, text.trim())
-  return parsed.ok ? format(parsed.value) : text
+function brokerNamesOf({ synonyms }: TopicSetting): BrokerSettingName[] {
+  return synonyms.map(({ setting }) => setting)
 }
 
 function chosen<Value>(table: Named<Value>, names: ReadonlySet<string> | undefined): Named<Value> {

@@ -5,7 +5,6 @@
  */
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { findBrokerSetting } from './broker-settings.ts'
-import { conflictsOf } from './conflicts.ts'
 import type { BrokerConfigs } from './dynamic-configs.ts'
 import type { DynamicSettings } from './dynamic-settings.ts'
 import { parse, type Setting } from './setting.ts'
@@ -35,11 +34,8 @@ export function takeSteps(type: 'topic' | 'broker', current: Configs, steps: rea
       next.set(name, value!)
     } else {
       const standard = type === 'topic' ? topicList(name, operation) : brokerList(name, operation)
-      const listed =
-        next
-          .get(name)
-          ?.split(',')
-          .filter(part => part !== '') ?? standard
+      const text = next.get(name)
+      const listed = text === undefined ? standard : text.split(',').filter(part => part !== '')
       const given = value!.split(',')
       const parts =
         operation === 'APPEND' ? new Set([...listed, ...given]) : listed.filter(part => !given.includes(part))
@@ -70,16 +66,15 @@ function defaultList(setting: Setting): readonly string[] {
 }
 
 /**
- * Throws if these may not be all that is set on a broker, or on all of them ('').
+ * Throws if these may not be all that is set on a broker, or on all of them; `outcome` is with them.
  *
  * Kafka takes any name that it does not know, for the sake of plugins, and any setting of its own that can change. What
  * would have no effect here is refused instead.
  */
 export function checkBrokerConfigs(
-  broker: string,
   configs: Configs,
   settings: DynamicSettings,
-  brokerConfigs: BrokerConfigs,
+  outcome: BrokerConfigs,
 ): void {
   const fixed = Object.keys(configs).filter(name => findBrokerSetting(name)?.dynamic === 'read-only')
   if (fixed.length > 0) {
@@ -87,8 +82,7 @@ export function checkBrokerConfigs(
     throw new ProtocolError('INVALID_REQUEST', message)
   }
   for (const [name, text] of Object.entries(configs)) checkBrokerConfig(name, text)
-  const outcome = settings.with(new Map([...brokerConfigs, [broker, configs]]))
-  const [conflict] = conflictsOf(outcome)
+  const conflict = settings.conflictIn(outcome)
   if (conflict !== undefined) throw new ProtocolError('INVALID_REQUEST', `${conflict.problem}.`)
 }
 

@@ -7,7 +7,9 @@
  * while the broker runs, is passed over.
  */
 import { type BrokerSettings, brokerSettings, findBrokerSetting } from './broker-settings.ts'
+import { conflictsOf } from './conflicts.ts'
 import { allBrokers, type BrokerConfigs } from './dynamic-configs.ts'
+import type { SettingProblem } from './listeners.ts'
 import { format, parse, type SettingValue } from './setting.ts'
 
 /** Where a value comes from, as DescribeConfigs numbers it. */
@@ -64,8 +66,21 @@ export class DynamicSettings {
     for (const listener of this.listeners) listener(this.settings)
   }
 
-  /** What would hold if this were set on brokers. */
+  /** What would hold if this were set on brokers. What contradicts the rest, after a start with another file, does not. */
   with(brokerConfigs: BrokerConfigs): BrokerSettings {
+    const values = this.merged(brokerConfigs)
+    const conflicts = conflictsOf(values)
+    if (conflicts.length === 0) return values
+    const kept = conflicts.map(({ name }) => [name, this.atStart[name]])
+    return Object.freeze({ ...values, ...Object.fromEntries(kept) })
+  }
+
+  /** What would be contradictory if this were set on brokers. */
+  conflictIn(brokerConfigs: BrokerConfigs): SettingProblem | undefined {
+    return conflictsOf(this.merged(brokerConfigs))[0]
+  }
+
+  private merged(brokerConfigs: BrokerConfigs): BrokerSettings {
     const values: Record<string, SettingValue> = { ...this.atStart }
     for (const layer of [allBrokers, String(this.nodeId)]) {
       for (const [name, text] of Object.entries(brokerConfigs.get(layer) ?? {})) {

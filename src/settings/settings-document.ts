@@ -121,8 +121,10 @@ A bad value stops the start with a sentence that says what is allowed. An unknow
 Kafka's settings that have no meaning in Ottla, or none yet, are ignored with a message that says why; only
 \`authorizer.class.name\` stops the start, since ignoring it would leave open what was meant to be closed.
 
-In the tables, *Changes* says when Kafka lets a setting change: *read-only* at a start, *per-broker* and *cluster-wide*
-while the broker runs. \`9223372036854775807\` is the largest 64-bit number and stands for "never" or "no bound".
+In the tables, *Changes* says when a setting may change: *read-only* ones at a start, *cluster-wide* ones also while the
+broker runs, as with \`kafka-configs --alter --entity-type brokers\`. What is set so, for one broker or for all, is kept
+in the data directory and counts before all four places. \`9223372036854775807\` is the largest 64-bit number and
+stands for "never" or "no bound".
 `
 
 export function settingsAsMarkdown(): string {

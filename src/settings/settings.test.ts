@@ -6,6 +6,7 @@ import {
   brokerSettingTable,
   findBrokerSetting,
 } from './broker-settings.ts'
+import { DynamicSettings } from './dynamic-settings.ts'
 import { format, parse, type Setting } from './setting.ts'
 import { defaultFromBroker, effectiveTopicConfig, validateTopicConfigs } from './topic-config.ts'
 import { topicSettingTable } from './topic-settings.ts'
@@ -167,4 +168,41 @@ t.test('topic configurations from clients are checked', async t => {
     validateTopicConfigs({ 'min.compaction.lag.ms': '10', 'max.compaction.lag.ms': '5' }),
     'conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)',
   )
+})
+
+t.test('what is set on brokers while they run counts before what this one was started with', async t => {
+  const atStart = brokerSettings({ 'node.id': 3, 'message.max.bytes': 5, 'num.partitions': 4 })
+  const settings = new DynamicSettings(atStart)
+  t.equal(settings.current(), atStart)
+  const seen: number[] = []
+  settings.onChange(changed => seen.push(changed['message.max.bytes']))
+  const brokerConfigs = new Map<string, Record<string, string>>([
+    ['', { 'message.max.bytes': '6', 'log.roll.ms': '60', 'num.partitions': '9', 'no.such': '1' }],
+    ['3', { 'message.max.bytes': ' 7 ', 'log.retention.ms': 'garbage' }],
+    ['4', { 'message.max.bytes': '8' }],
+  ])
+  settings.apply(brokerConfigs)
+  t.match(settings.current(), { 'message.max.bytes': 7, 'log.roll.ms': 60, 'log.retention.ms': null })
+  t.equal(settings.current()['num.partitions'], 4, 'what only a start may change stays as it is')
+  t.ok(Object.isFrozen(settings.current()))
+  settings.apply(brokerConfigs)
+  settings.apply(new Map())
+  t.same(seen, [7, 5], 'told once a change')
+  t.same(settings.current(), atStart)
+
+  const texts = (name: string) => settings.layers.map(({ text }) => text(name) ?? null)
+  settings.apply(brokerConfigs)
+  t.same(texts('message.max.bytes'), [' 7 ', '6', '5', '1048588'])
+  t.same(texts('log.dirs'), [null, null, null, './data'], 'without knowing better, a default was not set')
+  const given = new Map([['log.dirs', { text: ' ./data ' }]])
+  t.equal(new DynamicSettings(atStart, given).layers[2]!.text('log.dirs'), './data')
+})
+
+t.test('what was set before and contradicts what the broker is started with now is passed over', async t => {
+  const perIp = { 'max.connections.per.ip.overrides': '10.0.0.1:3' }
+  const none = new Map([['1', { 'max.connections.per.ip': '0', 'max.connections': '7' }]])
+  t.match(new DynamicSettings(brokerSettings(perIp)).with(none), { 'max.connections.per.ip': 0 })
+  const restarted = new DynamicSettings(brokerSettings())
+  t.match(restarted.conflictIn(none), { name: 'max.connections.per.ip' })
+  t.match(restarted.with(none), { 'max.connections.per.ip': 2147483647, 'max.connections': 7 })
 })

@@ -110,6 +110,8 @@ async function described(
   )
 }
 
+const topicNamed = (name: string) => ({ type: 'topic', name }) as const
+
 const overridesOf = (services: TestServices, topic: string) =>
   services.catalog.current().topics.get(topic)!.overrides
 
@@ -282,8 +284,9 @@ t.test('what cannot be described is told of each resource', async t => {
     asked.map(([, , outcome]) => outcome),
   )
   t.match(results[1], { resourceType: topicType, resourceName: 'absent', configs: [] })
-  t.match(outcomes([await describe(services, topicType, 'a b')]), [/^INVALID_TOPIC_EXCEPTION: /])
-  t.match(outcomes([await describe(services, topicType, '')]), [/^INVALID_TOPIC_EXCEPTION: /])
+  for (const name of ['a b', '']) {
+    t.match(outcomes([await describe(services, topicType, name)]), [/^INVALID_TOPIC_EXCEPTION: /])
+  }
 })
 
 t.test('configurations of a topic are set, taken away, and changed as lists', async t => {
@@ -503,6 +506,8 @@ t.test('AlterConfigs takes away what it does not name', async t => {
 t.test('settings of a broker change if they may and can', async t => {
   const services = await broker(t)
   await services.createTopic('events')
+  const perIpZero =
+    'INVALID_REQUEST: max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.'
   const outcomesOf: [string, Step[], string][] = [
     [
       '1',
@@ -550,18 +555,29 @@ t.test('settings of a broker change if they may and can', async t => {
     ],
     ['x', [['message.max.bytes', set, '1']], 'INVALID_REQUEST: Node id must be an integer, but it is: x'],
     ['1', [['message.max.bytes', 9, '1']], 'INVALID_REQUEST: Unknown operations type 9'],
-    [
-      '1',
-      [['max.connections.per.ip', set, '0']],
-      'INVALID_REQUEST: max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.',
-    ],
+    ['1', [['max.connections.per.ip', set, '0']], perIpZero],
     ['', [['max.connections.per.ip.overrides', set, '10.0.0.1:5']], 'NONE'],
     ['1', [['max.connections.per.ip', set, '0']], 'NONE'],
+    ['', [['max.connections.per.ip.overrides', remove, null]], perIpZero],
     ['01', [['log.cleanup.policy', append, 'compact']], 'NONE'],
   ]
   for (const [name, steps, outcome] of outcomesOf) {
     t.same(await alterBroker(services, name, ...steps), [outcome], `${name} ${JSON.stringify(steps)}`)
   }
+  const reset: Step[] = [['max.connections.per.ip', remove, null]]
+  const noOverrides: Step[] = [['max.connections.per.ip.overrides', remove, null]]
+  t.same(
+    await alter(
+      services,
+      [
+        [brokerType, '1', reset],
+        [brokerType, '', noOverrides],
+      ],
+      { validateOnly: true },
+    ),
+    ['NONE', 'NONE'],
+    'what one resource of a request is altered to counts for the next',
+  )
   t.match(services.settings, { 'max.connections.per.ip': 0, 'log.cleanup.policy': ['delete', 'compact'] })
   t.same([...services.catalog.current().brokerConfigs.keys()], ['', '1'])
   t.same(services.catalog.current().topics.get('events')!.config.cleanupPolicy, {
@@ -618,10 +634,7 @@ t.test(
     const settings = new DynamicSettings(services.settings)
     const configs = configAdministration({ catalog: interrupted, settings, logger: services.logger })
     const results = await configs.replace(
-      ['stays', 'goes'].map(name => ({
-        resource: { type: 'topic', name },
-        configs: { 'retention.ms': '5' },
-      })),
+      ['stays', 'goes'].map(name => ({ resource: topicNamed(name), configs: { 'retention.ms': '5' } })),
       false,
     )
     t.match(results, [{ error: 'NONE' }, { error: 'UNKNOWN_TOPIC_OR_PARTITION' }])
@@ -632,7 +645,7 @@ t.test(
       change: () => services.catalog.change({ type: 'delete-topic', id: 'nobody' }),
     }
     const failing = configAdministration({ catalog: full, settings, logger: services.logger })
-    const failed = await failing.replace([{ resource: { type: 'topic', name: 'stays' }, configs: {} }], false)
+    const failed = await failing.replace([{ resource: topicNamed('stays'), configs: {} }], false)
     t.match(failed, [{ error: 'UNKNOWN_TOPIC_ID' }], 'any other error is told of all that were to change')
   },
 )

@@ -13,6 +13,7 @@ import {
   brokerEntries,
   type ConfigEntry,
   createdTopicEntries,
+  topicDefaults,
   topicEntries,
 } from '../settings/config-entries.ts'
 import { type ConfigStep, checkBrokerConfigs, takeSteps } from '../settings/config-operations.ts'
@@ -73,6 +74,10 @@ const done: ConfigOutcome = { error: 'NONE', message: null }
 export function configAdministration(parts: ConfigAdministrationParts): ConfigAdministration {
   const { catalog, settings, logger } = parts
   let tail: Promise<unknown> = Promise.resolve()
+  let defaults = topicDefaults(settings)
+  settings.onChange(() => {
+    defaults = topicDefaults(settings)
+  })
 
   function describe(resource: ConfigResource, names?: ReadonlySet<string>): ConfigEntry[] {
     const { type, name } = resource
@@ -82,7 +87,7 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
       if (topic === undefined) {
         throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `The topic '${name}' does not exist.`)
       }
-      return topicEntries(settings, topic.overrides, names)
+      return topicEntries(defaults, topic.overrides, names)
     }
     if (name === allBrokers) return allBrokersEntries(settings, names)
     const { nodeId } = settings
@@ -111,13 +116,19 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
     return { type, name: String(nodeId) }
   }
 
-  function alterationOf({ resource: asked, next }: Wanted, snapshot: CatalogSnapshot): ConfigAlteration {
+  /** `brokerConfigs` are as the request has left them so far. */
+  function alterationOf(
+    { resource: asked, next }: Wanted,
+    snapshot: CatalogSnapshot,
+    brokerConfigs: Map<string, Configs>,
+  ): ConfigAlteration {
     const resource = checkedResource(asked)
     const { type, name } = resource
     if (type === 'broker') {
-      const current = snapshot.brokerConfigs.get(name) ?? {}
+      const current = brokerConfigs.get(name) ?? {}
       const configs = next(current)
-      checkBrokerConfigs(name, configs, settings, snapshot.brokerConfigs)
+      checkBrokerConfigs(configs, settings, new Map([...brokerConfigs, [name, configs]]))
+      brokerConfigs.set(name, configs)
       return { resource, configs: difference(current, configs) }
     }
     const topic = snapshot.topics.get(name)
@@ -134,7 +145,8 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
   async function change(wanted: readonly Wanted[], validateOnly: boolean): Promise<ConfigOutcome[]> {
     for (;;) {
       const snapshot = catalog.current()
-      const plans = wanted.map(one => attempt(() => alterationOf(one, snapshot)))
+      const brokerConfigs = new Map(snapshot.brokerConfigs)
+      const plans = wanted.map(one => attempt(() => alterationOf(one, snapshot, brokerConfigs)))
       const alterations = plans.flatMap(plan => ('value' in plan ? [plan.value] : []))
       const outcomes = (failure?: ConfigOutcome) =>
         plans.map(plan => ('value' in plan ? (failure ?? done) : outcomeOf(plan.error)))
@@ -170,7 +182,7 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
 
   return {
     describe,
-    describeCreated: overrides => createdTopicEntries(settings, overrides),
+    describeCreated: overrides => createdTopicEntries(settings, defaults, overrides),
     alter: (resources, validateOnly) =>
       inOrder(
         resources.map(({ resource, steps }) => ({
