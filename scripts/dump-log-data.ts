@@ -1,7 +1,8 @@
 /**
  * Makes a broker write every kind of file that it has: rolled segments with their indexes and producer
  * snapshots, each compression, keys, headers and nulls, an idempotent producer, a group with committed offsets,
- * an orderly restart and a crash. Resolves with the number of records that each topic must hold.
+ * an orderly restart and two crashes, the last at the end: only a broker that runs, or did, has a journal. Resolves
+ * with the number of records that each topic must hold.
  */
 import kafkajs from 'kafkajs'
 import { kafkaTool } from './apache-kafka.ts'
@@ -12,6 +13,8 @@ const segmentBytes = 1_048_576
 const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 const recordsPerCompression = 20_000
 const recordBytes = 200
+const manyPartitions = 40
+const manyRounds = 10
 
 export async function fillDataDirectory(
   start: () => Promise<RunningBroker>,
@@ -39,7 +42,11 @@ export async function fillDataDirectory(
   assorted += await produceAssorted(broker.bootstrap)
   await consumeAndCommit(broker.bootstrap, 'assorted', assorted)
   expected.set('assorted', assorted)
+  progress('orderly restart, a little for many partitions, and kill -9')
   await broker.stop()
+  broker = await start()
+  expected.set('many', await produceToMany(broker.bootstrap))
+  await broker.kill9()
   return expected
 }
 
@@ -104,6 +111,25 @@ async function produceAssorted(bootstrap: string): Promise<number> {
   }
   await producer.disconnect()
   return count
+}
+
+/** Requests that bring several partitions something, which is what a journal is for. */
+async function produceToMany(bootstrap: string): Promise<number> {
+  const admin = client(bootstrap).admin()
+  await admin.connect()
+  await admin.createTopics({
+    topics: [{ topic: 'many', numPartitions: manyPartitions, replicationFactor: 1 }],
+  })
+  await admin.disconnect()
+  const producer = client(bootstrap).producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
+  await producer.connect()
+  const messages = Array.from({ length: manyPartitions }, (_, partition) => ({
+    partition,
+    value: 'one of many',
+  }))
+  for (let round = 0; round < manyRounds; round++) await producer.send({ topic: 'many', acks: -1, messages })
+  await producer.disconnect()
+  return manyRounds * manyPartitions
 }
 
 async function consumeAndCommit(bootstrap: string, topic: string, count: number): Promise<void> {

@@ -3,7 +3,8 @@
  * read every file in it that the tool knows: logs with their records decoded, offset and time indexes against
  * their logs and by the check that Kafka does at start, producer snapshots, `__consumer_offsets`,
  * `__cluster_metadata` and its checkpoints. Fails on any complaint, on a file that the tool would not read, and
- * when a topic does not hold exactly the records that were produced. With `--broker kafka` the same is asked of
+ * when a topic does not hold exactly the records that were produced. The broker was killed just before, so that the
+ * journal is there, too; it leaves nothing behind when it stops. With `--broker kafka` the same is asked of
  * Apache Kafka's files, which shows that complaints are the files' fault and not this script's.
  */
 import { existsSync } from 'node:fs'
@@ -52,6 +53,12 @@ const checks: Check[] = [
     kind: 'logs of __transaction_state',
     options: ['--transaction-log-decoder'],
     covers: file => file.endsWith('.log') && isOf(file, '__transaction_state'),
+    shows: batchLine,
+  },
+  {
+    kind: 'logs of the journal',
+    options: ['--print-data-log', '--deep-iteration'],
+    covers: file => file.endsWith('.log') && isOf(file, '__journal'),
     shows: batchLine,
   },
   {
@@ -139,6 +146,9 @@ async function main(): Promise<number> {
   const known = new Set(files.filter(file => checks.some(check => check.covers(file))))
   const logs = files.filter(file => file.endsWith('.log'))
   if (logs.length === 0) complaints.push(`there is no log in ${directory}`)
+  if (isTemporary && values.broker === 'ottla' && !logs.some(file => isOf(file, '__journal'))) {
+    complaints.push(`there is no journal in ${directory}`)
+  }
   for (const file of logs.filter(name => !known.has(name))) complaints.push(`${file}: no check covers it`)
   console.log(`\n${textTable(['files', 'count', 'result'], rows)}\n`)
   for (const text of complaints) console.log(text)
