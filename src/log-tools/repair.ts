@@ -82,11 +82,11 @@ function setAside(disk: Disk, path: string): void {
 /** What was repaired is on disk up to its end. */
 async function moveCheckpoints(disk: Disk, root: string, ends: ReadonlyMap<string, number>): Promise<void> {
   const recoveryPointPath = join(root, recoveryPointName)
-  const recoveryPoints = readOffsetCheckpoint(disk, recoveryPointPath)
+  const recoveryPoints = readOffsetCheckpoint(disk, recoveryPointPath) ?? new Map<string, number>()
   for (const [name, end] of ends) recoveryPoints.set(name, end)
   writeOffsets(disk, recoveryPointPath, recoveryPoints)
   const highWatermarkPath = join(root, highWatermarkName)
-  const highWatermarks = readOffsetCheckpoint(disk, highWatermarkPath)
+  const highWatermarks = readOffsetCheckpoint(disk, highWatermarkPath) ?? new Map<string, number>()
   for (const [name, end] of ends) {
     if ((highWatermarks.get(name) ?? 0) > end) highWatermarks.set(name, end)
   }

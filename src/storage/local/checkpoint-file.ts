@@ -11,9 +11,9 @@ export function readCheckpoint(disk: Disk, path: string): string[][] | undefined
   const lines = content.toString('utf8').split('\n')
   const count = Number(lines[1])
   if (lines[0] !== '0' || !Number.isInteger(count) || count < 0) return undefined
-  const entries = lines.slice(2, 2 + count)
-  if (entries.length !== count || lines.length < count + 3) return undefined
-  return entries.map(line => line.split(' '))
+  // A line more or less means that the count or the lines are damaged.
+  if (lines.length !== count + 3 || lines[count + 2] !== '') return undefined
+  return lines.slice(2, 2 + count).map(line => line.split(' '))
 }
 
 export function writeCheckpoint(
@@ -26,12 +26,30 @@ export function writeCheckpoint(
   disk.replaceFile(path, lines.join('\n'), durable)
 }
 
-/** A checkpoint of one offset for each partition: lines of topic, index, offset. */
-export function readOffsetCheckpoint(disk: Disk, path: string): Map<string, number> {
+/**
+ * A checkpoint of one offset for each partition: lines of topic, index, offset. Undefined when it is missing or
+ * unreadable; `damaged` is told of what cannot be read.
+ */
+export function readOffsetCheckpoint(
+  disk: Disk,
+  path: string,
+  damaged: (problem: string) => void = () => {},
+): Map<string, number> | undefined {
+  const entries = readCheckpoint(disk, path)
+  if (entries === undefined) {
+    if (disk.readFile(path) !== undefined) damaged('it is no checkpoint')
+    return undefined
+  }
   const offsets = new Map<string, number>()
-  for (const [topic, index, offset] of readCheckpoint(disk, path) ?? []) {
+  for (const entry of entries) {
+    const [topic, index, offset] = entry
     const value = Number(offset)
-    if (Number.isSafeInteger(value) && value >= 0) offsets.set(`${topic}-${index}`, value)
+    const isEntry =
+      entry.length === 3 && isWhole.test(index!) && isWhole.test(offset!) && Number.isSafeInteger(value)
+    if (isEntry) offsets.set(`${topic}-${index}`, value)
+    else damaged(`'${entry.join(' ')}' is no entry`)
   }
   return offsets
 }
+
+const isWhole = /^\d+$/

@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
+import { clusterMetadataTopic } from '../internal-topic-names.ts'
 
 export const metaPropertiesName = 'meta.properties'
 export const cleanShutdownName = '.kafka_cleanshutdown'
@@ -45,6 +46,11 @@ export function identify(
   const path = join(directory, metaPropertiesName)
   const content = disk.readFile(path)?.toString('utf8')
   if (content === undefined) {
+    if (disk.isDirectory(join(directory, `${clusterMetadataTopic}-0`))) {
+      throw new DataDirectoryError(
+        `${directory} has data but no ${metaPropertiesName}, which says whose it is`,
+      )
+    }
     const identity = {
       clusterId: wanted.clusterId ?? randomUuid(),
       nodeId: wanted.nodeId,

@@ -35,6 +35,17 @@ export class LeaderEpochs {
     return this.entries.at(-1)?.epoch ?? -1
   }
 
+  /** Where the first epoch that is known began; undefined: none is. */
+  firstOffset(): number | undefined {
+    return this.entries[0]?.startOffset
+  }
+
+  /** Forgets everything, because it is not the history of this log; the file follows with the next epoch. */
+  forget(): void {
+    this.entries = []
+    this.isStored = false
+  }
+
   /** Takes note that `epoch` wrote at `startOffset`; only a new epoch costs anything. */
   assign(epoch: number, startOffset: number): void {
     if (epoch <= this.latest()) return

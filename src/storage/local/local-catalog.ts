@@ -17,6 +17,7 @@ import type { TopicConfigResolver } from '../../settings/topic-config.ts'
 import type { CatalogChange, CatalogEvent, CatalogSnapshot, TopicCatalog } from '../topic-catalog.ts'
 import { type CatalogIdentity, recordsOfChange, takeProducerIds } from './catalog-changes.ts'
 import { CatalogState, emptySnapshot } from './catalog-state.ts'
+import { DamagedLogError } from './damaged-log.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-frame.ts'
 import { isDiskFailure, type PartitionLog } from './partition-log.ts'
 import { scanBatches } from './scan-batches.ts'
@@ -71,10 +72,11 @@ export class LocalCatalog implements TopicCatalog {
    */
   load(): { readonly deletedIds: ReadonlySet<string> } {
     for (const segment of this.log.segments) {
-      scanBatches(segment, 0, segment.size, false, (buffer, at) => {
+      const end = scanBatches(segment, 0, segment.size, true, (buffer, at) => {
         for (const record of recordsOf(buffer, at)) if (record.value !== null) this.replay(record.value)
         return true
       })
+      if (end < segment.size) throw new DamagedLogError(segment.path, end, 'a wrong checksum or header')
     }
     const deletedIds = this.state.removedIds()
     this.snapshot = this.state.publish(this.snapshot)?.snapshot ?? this.snapshot

@@ -33,6 +33,7 @@ import { OpenSegments } from './open-segments.ts'
 import { deletePartitions, requireOwner, tidyPartitionDirectories } from './partition-directories.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { RetentionCheck } from './retention-check.ts'
+import { requireSoundCatalogue } from './sound-catalogue.ts'
 
 export interface LocalStorageOptions {
   readonly directory: string
@@ -85,7 +86,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       disk.remove(cleanShutdownPath)
       await disk.syncDirectory(directory)
     }
-    const checkpoints = new OffsetCheckpoints(disk, directory)
+    const checkpoints = new OffsetCheckpoints(disk, directory, logger)
     const hasJournal = disk.isDirectory(join(directory, partitionDirectoryName(journalPartition)))
 
     const commit = new GroupCommit(disk, clock, logger)
@@ -112,7 +113,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     ): PartitionLog => {
       const name = partitionDirectoryName(partition)
       const path = join(directory, name)
-      requireOwner(disk, path, partition.topicId)
+      requireOwner(disk, path, partition.topicId, logger)
       disk.makeDirectory(path)
       const log = openLog(partition, path, config, environment, {
         wasShutDownCleanly: wasClosedCleanly,
@@ -120,6 +121,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         // The journal's own segments go in any order, so its gaps mean nothing.
         recoveryPointIsKnown: partition !== journalPartition && checkpoints.recoveryPointsWereKnown,
         logStartOffset: checkpoints.logStartOffset(name),
+        highWatermark: checkpoints.highWatermark(name),
         journaled,
       })
       commit.opened(log)
@@ -133,6 +135,11 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       writeCaching: false,
     }
     const ownEnvironment = { ...environment, isJournaled: false }
+    const metadataName = partitionDirectoryName(metadataPartition)
+    requireSoundCatalogue(disk, join(directory, metadataName), {
+      wasShutDownCleanly,
+      recoveryPoint: checkpoints.recoveryPoint(metadataName),
+    })
     const metadataLog = open(metadataPartition, metadataConfig, ownEnvironment, wasShutDownCleanly)
     const catalog = new LocalCatalog(
       metadataLog,

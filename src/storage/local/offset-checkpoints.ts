@@ -6,8 +6,9 @@
  */
 import { join } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
+import type { Logger } from '../../platform/logger.ts'
 import type { PartitionRef } from '../partition-log.ts'
-import { readCheckpoint, readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
+import { readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
 import { highWatermarkName, logStartOffsetName, recoveryPointName } from './data-directory.ts'
 import { partitionDirectoryName } from './log-files.ts'
 import type { PartitionLog } from './partition-log.ts'
@@ -20,16 +21,24 @@ export class OffsetCheckpoints {
   /** What the files hold, by name of the partition's directory. */
   private recoveryPoints: Map<string, number>
   private logStartOffsets: Map<string, number>
+  private readonly highWatermarks: ReadonlyMap<string, number>
   /** What each file says, as far as it was written since the start. */
   private readonly written = new Map<string, string>()
 
-  constructor(disk: Disk, directory: string) {
+  constructor(disk: Disk, directory: string, logger: Logger) {
     this.disk = disk
     this.directory = directory
-    const recoveryPointPath = join(directory, recoveryPointName)
-    this.recoveryPointsWereKnown = readCheckpoint(disk, recoveryPointPath) !== undefined
-    this.recoveryPoints = readOffsetCheckpoint(disk, recoveryPointPath)
-    this.logStartOffsets = readOffsetCheckpoint(disk, join(directory, logStartOffsetName))
+    const read = (name: string) => {
+      const path = join(directory, name)
+      return readOffsetCheckpoint(disk, path, problem =>
+        logger.error({ path, problem }, 'a checkpoint is damaged; going on without what cannot be read'),
+      )
+    }
+    const recoveryPoints = read(recoveryPointName)
+    this.recoveryPointsWereKnown = recoveryPoints !== undefined
+    this.recoveryPoints = recoveryPoints ?? new Map()
+    this.logStartOffsets = read(logStartOffsetName) ?? new Map()
+    this.highWatermarks = read(highWatermarkName) ?? new Map()
   }
 
   recoveryPoint(partition: string): number {
@@ -38,6 +47,11 @@ export class OffsetCheckpoints {
 
   logStartOffset(partition: string): number {
     return this.logStartOffsets.get(partition) ?? 0
+  }
+
+  /** As the last run has stored it; undefined: not at all. */
+  highWatermark(partition: string): number | undefined {
+    return this.highWatermarks.get(partition)
   }
 
   mention(partitions: readonly PartitionRef[]): boolean {

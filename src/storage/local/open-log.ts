@@ -22,6 +22,7 @@ import {
 } from '../../../protocol-codecs/record-batch.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
+import { compareEnds, compareEpochs } from './compare-checkpoints.ts'
 import { finishInterruptedSwap } from './interrupted-swap.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-files.ts'
@@ -39,6 +40,8 @@ export interface Checkpoints {
   /** What the journal, if there is one, can give the log after a crash. */
   readonly journaled?: JournaledOffsets | undefined
   readonly logStartOffset: number
+  /** As the last run has stored it. */
+  readonly highWatermark?: number | undefined
 }
 
 export function openLog(
@@ -76,6 +79,7 @@ export function openLog(
       segment.isNew = segment.size === 0 || segment.baseOffset >= log.recoveryPoint
   }
 
+  if (checkpoints.wasShutDownCleanly) compareEnds(log, checkpoints)
   if (log.logEndOffset < log.logStartOffset) {
     logger.warn(
       { directory, logEndOffset: log.logEndOffset, logStartOffset: log.logStartOffset },
@@ -91,6 +95,7 @@ export function openLog(
   // Where nothing is left, the epoch that wrote last is the one that begins at the end.
   const startOffset = Math.max(log.logStartOffset, log.segments[0]?.baseOffset ?? 0)
   log.epochs.truncateTo(log.logEndOffset + (startOffset > 0 && log.logEndOffset === startOffset ? 1 : 0))
+  compareEpochs(log, checkpoints.wasShutDownCleanly)
   if (log.epochs.latest() < 0) restoreEpochs(log)
   log.opened()
   log.epochs.truncateStart(log.logStartOffset)
@@ -264,6 +269,14 @@ function recoverSegment(log: PartitionLog, segment: Segment, checkpoints: Checkp
     )
     noteProducer(log, buffer, at)
     const leaderEpoch = batchLeaderEpoch(buffer, at)
+    if (log.epochs.epochAt(baseOffset) > leaderEpoch) {
+      log.environment.logger.warn(
+        { path: log.epochs.path },
+        "a log's history of epochs is not what its batches say",
+      )
+      log.epochs.forget()
+      restoreEpochs(log)
+    }
     if (leaderEpoch <= knownEpoch) log.epochs.assign(leaderEpoch, baseOffset)
     expected = lastOffset + 1
     return true

@@ -18,11 +18,12 @@ import type { FileRemoval } from './file-removal.ts'
 import {
   deletedDirectorySuffix,
   parsePartitionDirectoryName,
+  partitionMetadataFileName,
   setAsideDirectoryName,
   strayDirectorySuffix,
 } from './log-files.ts'
 import type { PartitionLog } from './partition-log.ts'
-import { readTopicId } from './partition-metadata.ts'
+import { isDamagedId, readTopicId, writeTopicId } from './partition-metadata.ts'
 
 interface Environment {
   readonly disk: Disk
@@ -82,6 +83,7 @@ export function tidyPartitionDirectories(
     const topic = snapshot.topics.get(partition.topic)
     if (topic !== undefined && partition.index < topic.partitions.length) {
       if (topicId === undefined || topicId === topic.id) continue
+      if (!deletedIds.has(topicId) && isDamagedId(topicId, topic.id)) continue
     }
     if (!disk.isDirectory(path)) continue
     if (topicId !== undefined && deletedIds.has(topicId)) {
@@ -96,10 +98,16 @@ export function tidyPartitionDirectories(
   }
 }
 
-/** Throws when a partition's directory is there and another topic's. */
-export function requireOwner(disk: Disk, path: string, topicId: string): void {
+/** Throws when a partition's directory is there and another topic's; writes anew what is damaged. */
+export function requireOwner(disk: Disk, path: string, topicId: string, logger: Logger): void {
   const owner = readTopicId(disk, path)
-  if (owner === undefined || owner === topicId) return
+  if (owner === topicId) return
+  if (owner === undefined || isDamagedId(owner, topicId)) {
+    if (disk.readFile(join(path, partitionMetadataFileName)) === undefined) return
+    logger.warn({ path, owner, topicId }, "a partition's owner is damaged; writing it anew")
+    writeTopicId(disk, path, topicId)
+    return
+  }
   throw new Error(`${path} is the directory of another topic, with the id ${owner}`)
 }
 

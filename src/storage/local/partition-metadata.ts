@@ -15,6 +15,16 @@ export function readTopicId(disk: Disk, directory: string): string | undefined {
   return content === undefined ? undefined : /^topic_id: ([\w-]{22})\n/m.exec(content)?.[1]
 }
 
+/** Most characters in which an id differs from another that is the same one, damaged. */
+const maxDamagedCharacters = 2
+
+/** Whether an id is another one with a flipped bit or two: ids are random, so two of them have little in common. */
+export function isDamagedId(found: string, expected: string): boolean {
+  let differences = 0
+  for (let at = 0; at < expected.length; at++) if (found[at] !== expected[at]) differences++
+  return differences > 0 && differences <= maxDamagedCharacters
+}
+
 export function writeTopicId(disk: Disk, directory: string, topicId: string): void {
   disk.replaceFile(join(directory, partitionMetadataFileName), `version: 0\ntopic_id: ${topicId}\n`, false)
 }
