@@ -295,6 +295,20 @@ t.test('how it goes', async t => {
     },
   )
 
+  t.test('one that cannot be removed does not keep the broker from starting', async t => {
+    const { directory, storage, partitions } = await setUp(t)
+    await appendToAll(storage, partitions, { values: ['a'] })
+    const copy = copyOf(t, directory)
+    const disk = faultyDisk()
+    const fault = disk.inject({ operation: 'removeLater', path: /__journal-0$/, code: 'EIO' })
+    const again = await openTestStorage({ directory: copy, disk })
+    await appendToAll(again, partitions, { values: ['b'] })
+    for (const partition of partitions) t.same(await readAll(again.logs, partition), ['0:a', '1:b'])
+    fault.heal()
+    await again.close()
+    t.notOk(fs.existsSync(join(copy, '__journal-0')))
+  })
+
   t.test('an idle broker has no journal, and does nothing about it', async t => {
     const clock = new ManualClock()
     const { storage, disk, partitions, journal } = await setUp(t, { clock })

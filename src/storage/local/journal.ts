@@ -242,7 +242,15 @@ export class Journal {
     // So that closing it writes nothing.
     opened.isDeleted = true
     opened.close()
-    await opened.environment.disk.removeLater(opened.directory)
+    try {
+      await opened.environment.disk.removeLater(opened.directory)
+    } catch (error) {
+      this.logger.error(
+        { err: error },
+        'the journal could not be removed; it is not used until the next start',
+      )
+      return false
+    }
     this.opened = undefined
     this.parts = []
     return true
