@@ -56,7 +56,10 @@ const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ['src/exit-codes.ts', []],
   // The command, and what a program that embeds the broker imports.
   ['src', ['src/broker.ts', 'src/commands', 'src/log-tools', 'src/exit-codes.ts', ...foundations]],
-  ['scripts', ['src', 'src/broker.ts', 'src/client', 'src/testing', ...foundations]],
+  [
+    'scripts',
+    ['src', 'src/broker.ts', 'src/client', 'src/testing', 'src/storage', 'src/storage/local', ...foundations],
+  ],
   // These judge the broker from outside: not by its own codecs.
   ['compat-tests', ['scripts']],
   ['examples', ['scripts']],

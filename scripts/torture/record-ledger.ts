@@ -28,6 +28,13 @@ export type ViolationKind =
   | 'commit moved back'
   | 'sequence refused'
   | 'send failed'
+  | 'undetected'
+  | 'crashed'
+  | 'acknowledged before its sync'
+  | 'does not start'
+  | 'id given twice'
+  | 'wrong log start'
+  | 'topic gone'
   | 'too slow'
 
 export interface Violation {

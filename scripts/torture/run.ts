@@ -13,27 +13,31 @@ import { startOttla } from '../ottla-process.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { groupBy } from '../statistics.ts'
 import { textTable } from '../text-table.ts'
+import { bitFlips } from './bit-flips/bit-flips.ts'
 import { freeze, kill, restart, torn } from './faults.ts'
 import { isBug, noticedAs, type Plant, plants } from './plants.ts'
-import type { Violation } from './record-ledger.ts'
+import { powerLossPlants } from './power-loss/plants.ts'
+import { powerLoss } from './power-loss/power-loss.ts'
+import type { Violation, ViolationKind } from './record-ledger.ts'
 import type { StartOptions, TortureResult, TortureScenario } from './scenario.ts'
 import { sessionTimeoutMs } from './workload.ts'
 
-const scenarios: TortureScenario[] = [kill, torn, restart, freeze]
+const scenarios: TortureScenario[] = [kill, torn, restart, freeze, bitFlips, powerLoss]
 
 const help = `usage: npm run torture -- [scenario...] [options]
 
 scenarios (kill without a name):
-${scenarios.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}
+${scenarios.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
 options:
-  --rounds N     faults per scenario (10)
+  --rounds N     faults per scenario (10); of bit-flips, bits per byte (1); of power-loss, images (1000)
   --seed N       repeats the faults of a run
   --relaxed      acks=all from the page cache (write.caching), which a killed process must survive too
   --broker NAME  ottla, or kafka to see what the clients do by themselves (ottla)
   --plant WHAT   does something wrong, which is to be noticed: all of the following, or one.
                  A bug in the broker: ${plants.filter(isBug).join(', ')};
-                 damage to the log that the checker is shown: ${plants.filter(plant => !isBug(plant)).join(', ')}
+                 damage to the log that the checker is shown: ${plants.filter(plant => !isBug(plant)).join(', ')};
+                 for power-loss: ${Object.keys(powerLossPlants).join(', ')}
   --json FILE    everything that was measured
 
 exit codes: 0 every promise was kept; 1 one was broken, as it is to be with --plant; 2 wrong usage;
@@ -47,7 +51,7 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      rounds: { type: 'string', default: '10' },
+      rounds: { type: 'string' },
       seed: { type: 'string' },
       relaxed: { type: 'boolean' },
       broker: { type: 'string', default: 'ottla' },
@@ -60,10 +64,11 @@ async function main(): Promise<number> {
     console.log(help)
     return exitCodes.kept
   }
+  const knownPlants = scenarios.flatMap(({ plants = noticedAs }) => Object.keys(plants))
   const unknown = [
     ...positionals.filter(name => !scenarios.some(scenario => scenario.name === name)),
     ...(['ottla', 'kafka'].includes(values.broker) ? [] : [values.broker]),
-    ...(values.plant === undefined || ['all', ...plants].includes(values.plant) ? [] : [values.plant]),
+    ...(values.plant === undefined || [...knownPlants, 'all'].includes(values.plant) ? [] : [values.plant]),
     ...(isBug(values.plant as Plant) && values.broker !== 'ottla'
       ? [`${values.plant} in ${values.broker}`]
       : []),
@@ -74,14 +79,15 @@ async function main(): Promise<number> {
   }
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
   const names = positionals.length === 0 ? ['kill'] : positionals
-  const planted = values.plant === 'all' ? plants : [values.plant as Plant | undefined]
   const results: Record<string, TortureResult> = {}
   let exitCode: number = exitCodes.kept
   for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
-    for (const plant of planted) {
+    const noticed: Readonly<Record<string, ViolationKind>> = scenario.plants ?? noticedAs
+    const planted = values.plant === 'all' ? Object.keys(noticed) : [values.plant]
+    for (const plant of planted as (Plant | undefined)[]) {
       console.log(`${scenario.name}: ${scenario.summary}; seed ${seed}${plant ? `; planted: ${plant}` : ''}`)
       const result = await scenario.run({
-        rounds: Number(values.rounds),
+        rounds: Number(values.rounds ?? scenario.defaultRounds ?? 10),
         random: seededRandom(seed),
         start: options => startBroker(values.broker, values.relaxed === true, plant, options),
         plant,
@@ -89,7 +95,7 @@ async function main(): Promise<number> {
       })
       results[plant === undefined ? scenario.name : `${scenario.name} with ${plant}`] = result
       console.log(`\n${textTable(result.headings, result.rows)}\n`)
-      const verdict = plant === undefined ? report(result, seed) : reportPlant(result, plant)
+      const verdict = plant === undefined ? report(result, seed) : reportPlant(result, plant, noticed[plant])
       exitCode = Math.max(exitCode, verdict)
     }
   }
@@ -128,8 +134,7 @@ function report({ directory, skipped, violations }: TortureResult, seed: number)
   return exitCodes.broken
 }
 
-function reportPlant({ violations }: TortureResult, plant: Plant): number {
-  const kind = noticedAs[plant]
+function reportPlant({ violations }: TortureResult, plant: string, kind: string | undefined): number {
   const count = violations.filter(violation => violation.kind === kind).length
   showViolations(violations)
   console.log(

@@ -5,7 +5,7 @@ import type { RunningBroker } from '../broker-process.ts'
 import type { SeededRandom } from '../seeded-random.ts'
 import type { Cell } from '../text-table.ts'
 import type { Plant } from './plants.ts'
-import type { Violation } from './record-ledger.ts'
+import type { Violation, ViolationKind } from './record-ledger.ts'
 
 export interface StartOptions {
   port: number
@@ -37,5 +37,9 @@ export interface TortureResult {
 export interface TortureScenario {
   name: string
   summary: string
+  /** Where --rounds says nothing; 10 if not given. */
+  defaultRounds?: number
+  /** What can be planted, and what each is to be noticed as; if not given, what plants.ts has. */
+  plants?: Readonly<Record<string, ViolationKind>>
   run(context: TortureContext): Promise<TortureResult>
 }

@@ -1,0 +1,213 @@
+/**
+ * Everything that clients can see of a broker's data, as texts that can be compared: topics, where logs begin and end,
+ * every record read from the beginning and from the middle, offsets by timestamp and by epoch, committed offsets, and
+ * what the broker says to a producer that repeats its last batch. An error of the broker's is seen as such, and so is
+ * a batch that the client's checksum refuses.
+ */
+import { errorName } from '../../../protocol-codecs/error-codes.ts'
+import { fetchRequest, fetchResponse } from '../../../protocol-codecs/messages/fetch.ts'
+import { listOffsetsRequest, listOffsetsResponse } from '../../../protocol-codecs/messages/list-offsets.ts'
+import { metadataRequest, metadataResponse } from '../../../protocol-codecs/messages/metadata.ts'
+import { offsetFetchRequest, offsetFetchResponse } from '../../../protocol-codecs/messages/offset-fetch.ts'
+import {
+  offsetForLeaderEpochRequest,
+  offsetForLeaderEpochResponse,
+} from '../../../protocol-codecs/messages/offset-for-leader-epoch.ts'
+import { produceRequest, produceResponse } from '../../../protocol-codecs/messages/produce.ts'
+import { recordsOf } from '../../../protocol-codecs/read-records.ts'
+import {
+  batchCrcIsValid,
+  batchesIn,
+  batchLastOffset,
+  batchLeaderEpoch,
+} from '../../../protocol-codecs/record-batch.ts'
+import type { RawClient } from '../../../src/testing/raw-client.ts'
+
+/** Marks what the broker or the client has noticed. */
+export const brokerError = 'broker: '
+export const clientError = 'client: '
+
+export interface Probe {
+  readonly topic: string
+  readonly partition: number
+  /** Also by timestamps, from the middle, and by epochs. */
+  readonly isThorough: boolean
+}
+
+/** What was asked, and what was seen. */
+export type Observation = Record<string, string>
+
+interface SeenRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[]
+}
+
+export function showRecord(
+  { headers, key, offset, timestamp, value }: SeenRecord,
+  leaderEpoch: number,
+): string {
+  const text = (bytes: Uint8Array | null) => (bytes === null ? 'null' : Buffer.from(bytes).toString('latin1'))
+  const shown = headers.map(header => `${header.key}=${text(header.value)}`)
+  return `${offset} ${timestamp} ${leaderEpoch} ${text(key)} ${text(value)} ${shown.join()}`
+}
+
+/** Bytes asked for at a time: few, so that one reading takes several fetches. */
+const fetchBytes = 500
+/** More fetches than any log here takes: who needs more goes in circles. */
+const mostFetches = 200
+
+export class Observer {
+  private readonly client: RawClient
+  readonly seen: Observation = {}
+
+  constructor(client: RawClient) {
+    this.client = client
+  }
+
+  async topics(): Promise<void> {
+    const exchange = { request: metadataRequest, response: metadataResponse }
+    const { clusterId, topics } = await this.client.send(exchange, 12, { topics: null })
+    this.seen['cluster id'] = String(clusterId)
+    for (const { errorCode, name, partitions, topicId } of topics) {
+      const shown = partitions.map(({ errorCode: code, leaderEpoch, partitionIndex }) =>
+        code === 0
+          ? `${partitionIndex}@${leaderEpoch}`
+          : `${partitionIndex} ${brokerError}${errorName(code)}`,
+      )
+      this.seen[`topic ${name}`] = `${topicId} ${errorName(errorCode)} ${shown.sort().join()}`
+    }
+  }
+
+  async partition({ isThorough, partition, topic }: Probe): Promise<void> {
+    const name = `${topic}-${partition}`
+    const start = await this.offsetAt(topic, partition, -2)
+    const end = await this.offsetAt(topic, partition, -1)
+    this.seen[`start of ${name}`] = start
+    this.seen[`end of ${name}`] = end
+    const read = await this.read(topic, partition, Number(start.split(' ')[0]), Number(end.split(' ')[0]))
+    this.seen[`records of ${name}`] = read.join('\n')
+    if (!isThorough) return
+    this.seen[`largest timestamp of ${name}`] = await this.offsetAt(topic, partition, -3)
+    const offsets = read.map(text => Number.parseInt(text, 10)).filter(offset => offset >= 0)
+    const timestamps = read.map(text => Number(text.split(' ')[1])).filter(timestamp => timestamp > 0)
+    for (const timestamp of new Set(timestamps)) {
+      this.seen[`${timestamp} in ${name}`] = await this.offsetAt(topic, partition, timestamp)
+    }
+    for (const offset of offsets) {
+      const [first] = await this.read(topic, partition, offset, offset + 1)
+      this.seen[`offset ${offset} of ${name}`] = first ?? 'nothing'
+    }
+    this.seen[`epoch of ${name}`] = await this.epochEnd(topic, partition)
+  }
+
+  /** Each record from `from` up to `to`; what stands in the way, where something does. */
+  private async read(topic: string, partition: number, from: number, to: number): Promise<string[]> {
+    const records: string[] = []
+    if (!(to > from)) return records
+    let next = from
+    for (let fetches = 0; next < to; fetches++) {
+      if (fetches === mostFetches) return [...records, `stuck at ${next}`]
+      const { errorCode, responses } = await this.client.send(
+        { request: fetchRequest, response: fetchResponse },
+        12,
+        {
+          maxWaitMs: 0,
+          minBytes: 0,
+          maxBytes: fetchBytes,
+          topics: [
+            { topic, partitions: [{ partition, fetchOffset: BigInt(next), partitionMaxBytes: fetchBytes }] },
+          ],
+          forgottenTopicsData: [],
+        },
+      )
+      const answer = responses[0]?.partitions[0]
+      const code = errorCode === 0 ? (answer?.errorCode ?? -1) : errorCode
+      if (code !== 0) return [...records, brokerError + errorName(code)]
+      const before = next
+      const problem = take(answer!.records ?? Buffer.alloc(0), next, records, offset => {
+        next = offset
+      })
+      if (problem !== undefined) return [...records, clientError + problem]
+      if (next === before) return [...records, `nothing at ${next}`]
+    }
+    return records
+  }
+
+  private async offsetAt(topic: string, partition: number, timestamp: number): Promise<string> {
+    const exchange = { request: listOffsetsRequest, response: listOffsetsResponse }
+    const partitions = [{ partitionIndex: partition, timestamp: BigInt(timestamp) }]
+    const { topics } = await this.client.send(exchange, 7, {
+      replicaId: -1,
+      topics: [{ name: topic, partitions }],
+    })
+    const answer = topics[0]!.partitions[0]!
+    if (answer.errorCode !== 0) return brokerError + errorName(answer.errorCode)
+    return timestamp === -2 || timestamp === -1
+      ? `${answer.offset}`
+      : `${answer.offset} ${answer.timestamp} ${answer.leaderEpoch}`
+  }
+
+  private async epochEnd(topic: string, partition: number): Promise<string> {
+    const exchange = { request: offsetForLeaderEpochRequest, response: offsetForLeaderEpochResponse }
+    const partitions = [{ partition, leaderEpoch: 0 }]
+    const { topics } = await this.client.send(exchange, 4, { topics: [{ topic, partitions }] })
+    const { endOffset, errorCode, leaderEpoch } = topics[0]!.partitions[0]!
+    return errorCode === 0 ? `${leaderEpoch} ${endOffset}` : brokerError + errorName(errorCode)
+  }
+
+  async committed(groupId: string): Promise<void> {
+    const exchange = { request: offsetFetchRequest, response: offsetFetchResponse }
+    for (;;) {
+      const { errorCode, topics } = await this.client.send(exchange, 7, { groupId, topics: null })
+      // COORDINATOR_LOAD_IN_PROGRESS
+      if (errorCode === 14) continue
+      const offsets = topics.flatMap(({ name, partitions }) =>
+        partitions.map(({ committedOffset, metadata, partitionIndex }) => {
+          return `${name}-${partitionIndex}: ${committedOffset} ${metadata}`
+        }),
+      )
+      this.seen[`committed by ${groupId}`] =
+        errorCode === 0 ? offsets.sort().join() : brokerError + errorName(errorCode)
+      return
+    }
+  }
+
+  /** A producer that did not get its answer sends again. */
+  async repeat(topic: string, batch: Buffer): Promise<void> {
+    const { responses } = await this.client.send({ request: produceRequest, response: produceResponse }, 9, {
+      acks: -1,
+      timeoutMs: 10_000,
+      topicData: [{ name: topic, partitionData: [{ index: 0, records: batch }] }],
+    })
+    const { baseOffset, errorCode } = responses[0]!.partitionResponses[0]!
+    this.seen[`repeated in ${topic}`] = errorCode === 0 ? `${baseOffset}` : brokerError + errorName(errorCode)
+  }
+}
+
+/** Decodes what a fetch brought as a client does, from `from` on; gives what the client complains of. */
+function take(
+  bytes: Buffer,
+  from: number,
+  records: string[],
+  advance: (next: number) => void,
+): string | undefined {
+  let next = from
+  try {
+    for (const at of batchesIn(bytes)) {
+      if (!batchCrcIsValid(bytes, at)) return 'the checksum is wrong'
+      for (const record of recordsOf(bytes, at)) {
+        if (record.offset < next) continue
+        records.push(showRecord(record, batchLeaderEpoch(bytes, at)))
+        next = record.offset + 1
+      }
+      next = Math.max(next, batchLastOffset(bytes, at) + 1)
+      advance(next)
+    }
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
