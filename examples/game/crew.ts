@@ -11,6 +11,8 @@ import type { GameServerReport, GameServerSettings } from './game-server.ts'
 import { count } from './live-summary.ts'
 import type { Handled } from './proof.ts'
 
+const longestGoodbyeMs = 15_000
+
 export interface Crew {
   /** Ids of the events that were acknowledged, in the order in which that was reported. */
   readonly acknowledged: string[]
@@ -149,7 +151,12 @@ export function startCrew({ game, servers, processors, archiveDirectory, onNews 
     },
     async dismiss() {
       for (const child of children) child.say('stop')
+      // Their work is done: one that cannot find the door does not keep the others.
+      const timer = setTimeout(() => {
+        for (const child of children) child.process.kill()
+      }, longestGoodbyeMs)
       await Promise.all(children.map(({ ended }) => ended))
+      clearTimeout(timer)
     },
   }
 }

@@ -57,8 +57,11 @@ export async function createTopics(admin: Admin, { eventsTopic, alertsTopic }: G
 /** Leaves the broker as it was. */
 export async function removeGame(admin: Admin, game: Game): Promise<void> {
   const { processorsGroup, dashboardGroup, archiveGroup, proofGroup } = game
+  const { groups } = await admin.listGroups()
+  const known = groups.map(({ groupId }) => groupId)
+  const ours = [processorsGroup, dashboardGroup, archiveGroup, proofGroup]
   await admin.deleteTopics({ topics: [game.eventsTopic, game.alertsTopic] })
-  await admin.deleteGroups([processorsGroup, dashboardGroup, archiveGroup, proofGroup])
+  await admin.deleteGroups(ours.filter(group => known.includes(group)))
 }
 
 export function connectTo(game: Game, clientId: string): kafkajs.Kafka {

@@ -37,7 +37,8 @@ async function play(game: Game, admin: Admin, evening: Evening, archiveDirectory
   const watching = repeatedly(watchEveryMs, async () => {
     group = await lookAtGroup(admin, game)
   })
-  await until(crew, 'all programs were ready', () => crew.isReady())
+  const isSettled = async () => crew.isReady() && (await lookAtGroup(admin, game)).groupState === 'Stable'
+  await until(crew, 'all programs were ready', isSettled)
 
   live.say('The doors open.')
   crew.say('open', 'server')
@@ -55,7 +56,7 @@ async function play(game: Game, admin: Admin, evening: Evening, archiveDirectory
   await crew.archive()
   const alerts = await readAlerts(game)
   const dashboardHasSeenAll = () =>
-    crew.progress().events === evening.events.length && crew.progress().alerts === alerts.length
+    crew.progress().events >= evening.events.length && crew.progress().alerts >= alerts.length
   await until(crew, 'the dashboard had seen everything', dashboardHasSeenAll)
   await watching.stop()
   await crew.dismiss()
@@ -159,7 +160,7 @@ async function main(options: Options): Promise<number> {
     await admin.connect()
     await createTopics(admin, game)
     const failed = showFindings(prove(await play(game, admin, evening, archive)))
-    await removeGame(admin, game)
+    if (failed === 0) await removeGame(admin, game)
     await admin.disconnect()
 
     const isKept = options.archive !== undefined || failed > 0
