@@ -4,8 +4,8 @@
  * after the write, and syncs of the directories have ended that began after the names of the file and of its
  * directory were given. Nothing of the broker is asked; the recording says it all.
  */
+import { recordsOf } from '../../../protocol-codecs/read-records.ts'
 import { batchBaseOffset, batchesIn } from '../../../protocol-codecs/record-batch.ts'
-import { tailsOf } from '../../../src/storage/local/journal-entry.ts'
 import type { Violation } from '../record-ledger.ts'
 import { type Promises, placesOf } from './promises.ts'
 import type { RecordedEvent } from './recording.ts'
@@ -78,8 +78,9 @@ export function findEarlyAnswers(events: readonly RecordedEvent[], promises: Pro
           noteBatch(incarnationOf.get(file.directory)!, batchBaseOffset(event.bytes, at), safe)
         }
       } else {
-        for (const { key, batches } of tailsOf(event.bytes, 0)) {
-          for (const at of batchesIn(batches)) noteBatch(key, batchBaseOffset(batches, at), safe)
+        // A record for each log, named by its topic's id and the partition: batches as they lie there.
+        for (const { key, value } of recordsOf(event.bytes, 0)) {
+          for (const at of batchesIn(value!)) noteBatch(String(key), batchBaseOffset(value!, at), safe)
         }
       }
     } else if (event.type === 'syncing') {

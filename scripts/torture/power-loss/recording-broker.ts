@@ -9,8 +9,12 @@ import { openBroker } from '../../../src/broker.ts'
 import { systemDisk } from '../../../src/platform/disk.ts'
 import { createLogger } from '../../../src/platform/pino-logger.ts'
 import { loadSettings } from '../../../src/settings/load-settings.ts'
+import {
+  durabilityBugs,
+  plantIntoBroker,
+  plantIntoDisk,
+} from '../../../src/testing/planted-durability-bugs.ts'
 import { recordingDisk } from '../../../src/testing/recording-disk.ts'
-import { isPowerLossPlant, plantIntoBroker, plantIntoDisk } from './plants.ts'
 import { writeRecording } from './recording.ts'
 
 const { values } = parseArgs({
@@ -32,12 +36,12 @@ Socket.prototype.write = function (this: Socket, chunk: Uint8Array | string, ...
   return (write as (...all: unknown[]) => boolean).call(this, chunk, ...rest)
 }
 
-const plant = isPowerLossPlant(process.env.TORTURE_PLANT) ? process.env.TORTURE_PLANT : undefined
-plantIntoBroker(plant)
+const bug = durabilityBugs.find(name => name === process.env.TORTURE_PLANT)
+plantIntoBroker(bug)
 const recorded = recordingDisk(systemDisk(), settings['log.dirs'][0]!, event => recording.add(event))
 const broker = await openBroker(settings, {
   given,
-  disk: plantIntoDisk(recorded, plant),
+  disk: plantIntoDisk(recorded, bug),
   logger: createLogger({ level: 'warn', readable: false }),
 })
 const [listener] = broker.listeners

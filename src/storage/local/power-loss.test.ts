@@ -21,7 +21,7 @@ import type { CatalogPartition } from '../topic-catalog.ts'
 import type { LocalStorage } from './local-storage.ts'
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-const runs = Number(process.env.RUNS ?? 2)
+const runs = Number(process.env.RUNS ?? 1)
 const steps = 150
 
 function generator(seed: number): (below: number) => number {
