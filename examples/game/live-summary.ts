@@ -14,10 +14,10 @@ export interface LiveSummary {
   stop(): void
 }
 
-/** Headings of the columns, as wide as the columns are; words after figures are set to the left. */
+/** Headings of the columns, as wide as the columns are; a narrow terminal shows the first ones. */
 const headings = [
-  ...['   time', ' game', ' events', 'per s', 'logins', ' trades', 'alerts', ' p50 ms', ' p99 ms'],
-  ...['    lag', 'archived', ' processors'],
+  ...['  time', ' game', 'events', 'per s', 'alerts', 'p50 ms', 'p99 ms', '  lag', 'processors          '],
+  ...['logins', 'trades', 'archived'],
 ]
 
 export function startLiveSummary(figures: () => Figures): LiveSummary {
@@ -31,7 +31,7 @@ export function startLiveSummary(figures: () => Figures): LiveSummary {
   const show = () => {
     const now = figures()
     const cells = [seconds(), ...cellsOf(now, eventsPerSecond(now.events))]
-    const row = cells.map((cell, column) => cell.padStart(headings[column]!.length)).join('  ')
+    const row = cells.map((cell, column) => align(cell, headings[column]!)).join('  ')
     if (isTerminal) stdout.write(`\r\x1b[K${row.slice(0, stdout.columns - 1)}`)
     else print(row)
   }
@@ -51,11 +51,17 @@ function cellsOf(figures: Figures, eventsPerSecond: number): string[] {
   const { gameTimeMs, events, logins, trades, alerts, latencies, lag, archived } = figures
   return [
     gameTimeMs === 0 ? '-' : new Date(gameTimeMs).toISOString().slice(11, 16),
-    ...[events, eventsPerSecond, logins, trades, alerts].map(count),
+    ...[events, eventsPerSecond, alerts].map(count),
     ...latencyPercentiles(latencies),
-    ...[lag, archived].map(count),
-    ` ${figures.members} ${figures.groupState}`,
+    count(lag),
+    `${figures.members} ${figures.groupState}`,
+    ...[logins, trades, archived].map(count),
   ]
+}
+
+/** Under its heading: to the left if that is where the heading begins, else to the right. */
+function align(cell: string, heading: string): string {
+  return heading.endsWith(' ') ? cell.padEnd(heading.length) : cell.padStart(heading.length)
 }
 
 /** Turns a growing number into its growth per second, over the last second or so. */

@@ -22,7 +22,7 @@ const help = `usage: npm run example:game -- [options]
   --events N          how often they log in or trade, altogether (12000)
   --seconds N         how long the evening of four hours takes (14)
   --broker HOST:PORT  plays on a broker that runs already, Ottla or Apache Kafka (default: starts an Ottla)
-  --archive DIR       keeps the archive there (default: a temporary directory)`
+  --archive DIR       keeps the archive in there (default: a temporary directory)`
 
 /** The options; a command line that cannot be understood gives the text to print instead. */
 export function readOptions(args: string[]): Options | { text: string; exitCode: number } {

@@ -151,7 +151,10 @@ async function main(options: Options): Promise<number> {
   try {
     const game = newGame(options.broker ?? ottla!.bootstrap, { seed, players, events }, seconds)
     const evening = planEvening(game.plan)
-    const archive = resolve(options.archive ?? (await mkdtemp(join(tmpdir(), 'game-archive-'))))
+    // A directory that holds other evenings gets one more beside them.
+    const archive = options.archive
+      ? resolve(options.archive, game.eventsTopic)
+      : await mkdtemp(join(tmpdir(), 'game-archive-'))
     console.log(
       `Seed ${seed}: ${count(players)} players, ${count(events)} events, ${evening.frauds.size} frauds.\n` +
         `An evening of four hours in ${seconds} s, on ${ottla ? 'a new Ottla' : 'the broker'} at ${game.broker}.\n`,
