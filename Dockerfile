@@ -23,12 +23,14 @@ RUN deluser --remove-home node \
  && chown -R appuser /var/lib/kafka /mnt/shared/config /etc/kafka/secrets
 
 ENV NODE_ENV=production
-USER appuser
+# appuser by its number, by which Kubernetes can tell that it is not root.
+USER 1000
 # Without log.dirs data go to ./data, the volume.
 WORKDIR /var/lib/kafka
 VOLUME ["/var/lib/kafka/data", "/mnt/shared/config", "/etc/kafka/secrets"]
 EXPOSE 9092 9404
 STOPSIGNAL SIGTERM
+# If no listener has port 9092 on localhost, OTTLA_BOOTSTRAP_SERVER says where to ask.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["ottla", "healthcheck"]
 ENTRYPOINT ["ottla"]
 CMD ["start"]

@@ -15,12 +15,15 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Kafka, logLevel } from 'kafkajs'
 import { parse } from 'yaml'
+import { findBrokerSetting } from '../src/settings/broker-settings.ts'
+import { settingOfVariable } from '../src/settings/environment.ts'
 import { freePort } from './broker-process.ts'
 import { type Instruction, readDockerfile } from './dockerfile.ts'
 import { run } from './run-command.ts'
@@ -59,7 +62,7 @@ await check('the image runs as a user of its own, who may write to its volumes',
   const prepared = all('RUN')
     .map(({ text }) => text)
     .join('\n')
-  requireThat(user === 'appuser' && prepared.includes(`adduser -D -u 1000 ${user}`), `USER ${user}`)
+  requireThat(user === '1000' && prepared.includes('adduser -D -u 1000 appuser'), `USER ${user}`)
   for (const volume of JSON.parse(last('VOLUME')) as string[]) {
     requireThat(prepared.includes(volume), `${volume} is not made`)
     const owned = /chown -R appuser (.+)/.exec(prepared)?.[1]?.split(' ') ?? []
@@ -126,7 +129,11 @@ function checkCompose(): void {
   const { ottla } = file.services
   const exposed = last('EXPOSE').split(' ')
   for (const port of ottla!.ports!) {
-    requireThat(exposed.includes(port.split(':')[1]!), `port ${port} is not exposed by the image`)
+    requireThat(exposed.includes(port.split(':').at(-1)!), `port ${port} is not exposed by the image`)
+  }
+  for (const variable of Object.keys(ottla!.environment!)) {
+    const name = settingOfVariable(variable.replace('KAFKA_', ''))
+    requireThat(findBrokerSetting(name) !== undefined, `${variable} is no setting`)
   }
   const scraped = parse(readFileSync('deploy/prometheus/prometheus.yml', 'utf8')) as {
     scrape_configs: { static_configs: { targets: string[] }[] }[]
@@ -187,51 +194,81 @@ function sizeOf(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), size)
 }
 
-/** Runs the entry point as another user, with folders that stand for the image's. */
+/** The image in use: its entry point as another user, with a folder that stands for the image's root. */
+function containerIn(root: string) {
+  const entry = join(root, 'usr/local/bin', (JSON.parse(last('ENTRYPOINT')) as string[])[0]!)
+  const env = { PATH: process.env.PATH, NODE_ENV: 'production', OTTLA_ROOT: root }
+  const options = { cwd: join(root, last('WORKDIR')), env, uid: otherUser, gid: otherUser }
+  return {
+    isHealthy(port: number): boolean {
+      const parameters = ['healthcheck', '--bootstrap-server', `127.0.0.1:${port}`]
+      return spawnSync(entry, parameters, options).status === 0
+    },
+    /** Runs it with a command line, uses it, and stops it with the image's signal. */
+    async whileRunning(commandLine: readonly string[], work: () => Promise<void>): Promise<void> {
+      const broker = spawn(entry, commandLine, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+      let errors = ''
+      broker.stderr.on('data', text => {
+        errors += text
+      })
+      const ended = new Promise<number | null>(end => broker.once('exit', end))
+      try {
+        await new Promise<void>((ready, reject) => {
+          createInterface({ input: broker.stdout }).once('line', () => ready())
+          void ended.then(code => reject(new Error(`it ended with ${code}: ${errors}`)))
+        })
+        await work()
+      } finally {
+        broker.kill(last('STOPSIGNAL') as NodeJS.Signals)
+      }
+      requireThat((await ended) === 0, `it ended with ${await ended}: ${errors}`)
+    },
+  }
+}
+
 async function use(root: string): Promise<void> {
   const [port, metricsPort] = [await freePort(), await freePort()]
-  const work = join(root, 'var/lib/kafka')
-  mkdirSync(join(work, 'data'), { recursive: true })
-  for (const folder of [work, join(work, 'data')]) chmodSync(folder, 0o777)
+  const data = join(root, last('WORKDIR'), 'data')
+  mkdirSync(data, { recursive: true })
+  for (const folder of [dirname(data), data]) chmodSync(folder, 0o777)
   chmodSync(temporary, 0o755)
-  const environment = {
-    PATH: process.env.PATH,
-    OTTLA_HOME: join(root, 'opt/ottla'),
-    OTTLA_CONFIG: join(root, 'mnt/shared/config/server.properties'),
-    NODE_ENV: 'production',
-    KAFKA_LISTENERS: `PLAINTEXT://127.0.0.1:${port}`,
-    KAFKA_METRICS_PORT: String(metricsPort),
-  }
-  const options = { cwd: work, env: environment, uid: otherUser, gid: otherUser } as const
-  const entry = join(root, 'usr/local/bin', (JSON.parse(last('ENTRYPOINT')) as string[])[0]!)
-  const health = (): number | null =>
-    spawnSync(entry, ['healthcheck', '--bootstrap-server', `127.0.0.1:${port}`], options).status
-  requireThat(health() !== 0, 'healthy before it was started')
-  const broker = spawn(entry, JSON.parse(last('CMD')) as string[], {
-    ...options,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let errors = ''
-  broker.stderr.on('data', text => {
-    errors += text
-  })
-  const ended = new Promise<number | null>(end => broker.once('exit', end))
-  try {
-    await new Promise<void>((ready, reject) => {
-      createInterface({ input: broker.stdout }).once('line', () => ready())
-      void ended.then(code => reject(new Error(`it ended with ${code}: ${errors}`)))
-    })
-    requireThat(health() === 0, 'not healthy while it runs')
+  const container = containerIn(root)
+  requireThat(!container.isHealthy(port), 'healthy before it was started')
+
+  const flags = [`listeners=PLAINTEXT://127.0.0.1:${port}`, `metrics.port=${metricsPort}`]
+  const commandLine = [
+    ...(JSON.parse(last('CMD')) as string[]),
+    ...flags.flatMap(flag => ['--override', flag]),
+  ]
+  await container.whileRunning(commandLine, async () => {
+    requireThat(container.isHealthy(port), 'not healthy while it runs')
     await produceAndConsume(port)
+    requireThat(
+      (await advertised(port)) === `localhost:${port}`,
+      'clients on the host are not told localhost',
+    )
     requireThat((await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).ok, 'no metrics')
-  } finally {
-    broker.kill(last('STOPSIGNAL') as NodeJS.Signals)
-  }
-  requireThat((await ended) === 0, `it ended with ${await ended}: ${errors}`)
+  })
   requireThat(
-    existsSync(join(work, 'data/.kafka_cleanshutdown')),
+    existsSync(join(data, '.kafka_cleanshutdown')),
     'the data are not in the volume, closed in order',
   )
+
+  const mounted = join(root, 'mnt/shared/config/server.properties')
+  mkdirSync(dirname(mounted), { recursive: true })
+  writeFileSync(mounted, `listeners=PLAINTEXT://127.0.0.1:${port}\nmetrics.port=-1\nnum.partitions=3\n`)
+  await container.whileRunning(['--override', 'num.partitions=2'], async () => {
+    requireThat((await advertised(port)) === `127.0.0.1:${port}`, 'a file that is mounted does not count')
+  })
+}
+
+/** Where a client that asks is told to go. */
+async function advertised(port: number): Promise<string> {
+  const admin = new Kafka({ brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  const { brokers } = await admin.describeCluster()
+  await admin.disconnect()
+  return brokers.map(({ host, port }) => `${host}:${port}`).join()
 }
 
 async function produceAndConsume(port: number): Promise<void> {

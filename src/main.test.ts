@@ -83,6 +83,13 @@ t.test('a file of settings that cannot be read exits with 66', async t => {
   const { status, stderr } = ottla('--config', '/no/such/server.properties')
   t.equal(status, exitCodes.noInput)
   t.match(stderr, /^ottla: Cannot read the settings in \/no\/such\/server.properties: .*ENOENT/)
+  const env = { ...environment, OTTLA_CONFIG: '/no/such/server.properties' }
+  const byVariable = spawnSync(process.execPath, [command, 'start'], {
+    encoding: 'utf8',
+    env,
+    timeout: 10000,
+  })
+  t.same([byVariable.status, byVariable.stderr], [exitCodes.noInput, stderr], 'named by OTTLA_CONFIG, too')
 })
 
 t.test('bad settings exit with 78 and one sentence each', async t => {

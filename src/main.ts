@@ -93,7 +93,9 @@ function commandLine(help: string): Command {
     .addHelpText('after', help)
     .exitOverride()
     // On the program and not on `start`, so that a bare `ottla` takes them and shows them too.
-    .option('--config <file>', 'read settings from a server.properties file')
+    .addOption(
+      new Option('--config <file>', 'read settings from a server.properties file').env('OTTLA_CONFIG'),
+    )
     .option('--override <key=value>', 'set one setting; may be repeated', collect)
     .addOption(
       new Option('--log-level <level>', 'which messages to log to stderr')
