@@ -14,6 +14,7 @@ import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { kafkaTool, startApacheKafka } from './apache-kafka.ts'
 import { fillDataDirectory } from './dump-log-data.ts'
+import { compareWithKafka, verifyDirectory } from './log-tools-control.ts'
 import { startOttla } from './ottla-process.ts'
 import { textTable } from './text-table.ts'
 
@@ -121,12 +122,14 @@ async function main(): Promise<number> {
   const complaints: string[] = []
   const rows = []
   const records = new Map<string, number>()
+  const outputs = new Map<string, string>()
   for (const check of checks) {
     const covered = files.filter(file => check.covers(file) && !isKnownOddity(check, file, values.broker))
     if (covered.length === 0) continue
     console.log(`  reading ${check.kind}`)
     const found: string[] = []
     for (const [file, output] of await dump(check.options, covered)) {
+      if (!outputs.has(file)) outputs.set(file, output)
       const lines = output.split('\n').filter(line => complaint.test(line))
       const isEmpty = !existsSync(file) || (await stat(file)).size <= (check.emptyBytes ?? 0)
       if (!isEmpty && check.shows !== undefined && !check.shows.test(output)) lines.push('nothing was read')
@@ -137,6 +140,16 @@ async function main(): Promise<number> {
     }
     complaints.push(...found)
     rows.push([check.kind, covered.length, found.length === 0 ? 'read' : `${found.length} complaints`])
+  }
+  console.log('  reading the same with ottla log')
+  const comparison = compareWithKafka(directory, outputs)
+  complaints.push(...comparison.complaints, ...verifyDirectory(directory))
+  for (const { count, kind } of comparison.counts) {
+    rows.push([
+      `${kind} by ottla log dump`,
+      count,
+      comparison.complaints.length === 0 ? 'the same' : 'not the same',
+    ])
   }
   for (const [topic, count] of expected) {
     const read = records.get(topic) ?? 0

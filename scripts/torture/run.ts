@@ -30,7 +30,7 @@ scenarios (kill without a name):
 ${scenarios.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
 options:
-  --rounds N     faults per scenario (10); of bit-flips, bits per byte (1); of power-loss, images (1000)
+  --rounds N     faults per scenario (10); of bit-flips, bits of each byte (1), or a share of all damages (0.1); of power-loss, images (1000)
   --seed N       repeats the faults of a run
   --relaxed      acks=all from the page cache (write.caching), which a killed process must survive too
   --broker NAME  ottla, or kafka to see what the clients do by themselves (ottla)

@@ -62,7 +62,7 @@ async function runBitFlips({ print, random, rounds }: TortureContext): Promise<T
       n => ({ pristine, scratch: join(parent, `scratch-${n}`), rounds: roundCount, expected }),
       tried => {
         const { damage, result } = tried
-        if (++triedCount % 5000 === 0) print(`${state}: ${readable(triedCount)} tried`)
+        if (++triedCount % 2000 === 0) print(`${state}: ${readable(triedCount)} tried`)
         const name = `${kindOfFile(damage.file)} ${damage.kind}`
         const tally = tallies.get(name) ?? newTally()
         tallies.set(name, tally)

@@ -13,7 +13,13 @@ export interface Damage {
   readonly bit: number
 }
 
+/** With less than one bit per byte, that share of all. */
 export function damagesOf(directory: string, random: SeededRandom, bitsPerByte: number): Damage[] {
+  const damages = allDamages(directory, random, Math.ceil(bitsPerByte))
+  return bitsPerByte >= 1 ? damages : damages.filter(() => random.chance(bitsPerByte))
+}
+
+function allDamages(directory: string, random: SeededRandom, bitsPerByte: number): Damage[] {
   const damages: Damage[] = []
   for (const file of filesOf(directory)) {
     const { size } = statSync(join(directory, file))

@@ -4,7 +4,7 @@
  * what the broker says to a producer that repeats its last batch. An error of the broker's is seen as such, and so is
  * a batch that the client's checksum refuses.
  */
-import { errorName } from '../../../protocol-codecs/error-codes.ts'
+import { errorCodes, errorName } from '../../../protocol-codecs/error-codes.ts'
 import { fetchRequest, fetchResponse } from '../../../protocol-codecs/messages/fetch.ts'
 import { listOffsetsRequest, listOffsetsResponse } from '../../../protocol-codecs/messages/list-offsets.ts'
 import { metadataRequest, metadataResponse } from '../../../protocol-codecs/messages/metadata.ts'
@@ -59,6 +59,9 @@ const fetchBytes = 500
 /** More fetches than any log here takes: who needs more goes in circles. */
 const mostFetches = 200
 
+/** Groups are loaded while clients are served already. */
+const mostAttempts = 20
+
 export class Observer {
   private readonly client: RawClient
   readonly seen: Observation = {}
@@ -93,13 +96,14 @@ export class Observer {
     this.seen[`largest timestamp of ${name}`] = await this.offsetAt(topic, partition, -3)
     const offsets = read.map(text => Number.parseInt(text, 10)).filter(offset => offset >= 0)
     const timestamps = read.map(text => Number(text.split(' ')[1])).filter(timestamp => timestamp > 0)
-    for (const timestamp of new Set(timestamps)) {
+    const byTimestamp = [...new Set(timestamps)].map(async timestamp => {
       this.seen[`${timestamp} in ${name}`] = await this.offsetAt(topic, partition, timestamp)
-    }
-    for (const offset of offsets) {
+    })
+    const byOffset = offsets.map(async offset => {
       const [first] = await this.read(topic, partition, offset, offset + 1)
       this.seen[`offset ${offset} of ${name}`] = first ?? 'nothing'
-    }
+    })
+    await Promise.all([...byTimestamp, ...byOffset])
     this.seen[`epoch of ${name}`] = await this.epochEnd(topic, partition)
   }
 
@@ -160,10 +164,12 @@ export class Observer {
 
   async committed(groupId: string): Promise<void> {
     const exchange = { request: offsetFetchRequest, response: offsetFetchResponse }
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const { errorCode, topics } = await this.client.send(exchange, 7, { groupId, topics: null })
-      // COORDINATOR_LOAD_IN_PROGRESS
-      if (errorCode === 14) continue
+      if (errorCode === errorCodes.COORDINATOR_LOAD_IN_PROGRESS && attempt < mostAttempts) {
+        await new Promise(resolve => setTimeout(resolve, 5))
+        continue
+      }
       const offsets = topics.flatMap(({ name, partitions }) =>
         partitions.map(({ committedOffset, metadata, partitionIndex }) => {
           return `${name}-${partitionIndex}: ${committedOffset} ${metadata}`

@@ -19,6 +19,8 @@ export type Outcome = 'harmless' | 'broker' | 'client' | 'refused' | 'undetected
 
 export interface TrialResult {
   readonly outcome: Outcome
+  /** Names of the observations that were not as they should be. */
+  readonly different: readonly string[]
   /** What was different, or why it did not start. */
   readonly text: string
   /** What the broker logged at level warn and above. */
@@ -43,9 +45,11 @@ export async function observe(
   try {
     const observer = new Observer(client)
     await observer.topics()
-    for (const { partition, topic } of partitions) {
-      await observer.partition({ topic, partition, isThorough: isThorough(`${topic}-${partition}`) })
-    }
+    await Promise.all(
+      partitions.map(({ partition, topic }) =>
+        observer.partition({ topic, partition, isThorough: isThorough(`${topic}-${partition}`) }),
+      ),
+    )
     await observer.committed(groupId)
     await observer.repeat(idempotent.topic, lastOrder(rounds).batch)
     return observer.seen
@@ -82,17 +86,15 @@ export async function tryDamage(
       'ReferenceError',
       'AssertionError',
     ].includes(name)
-    return { outcome: isForeseen ? 'refused' : 'crashed', text: `${name}: ${message}`, remarks }
+    const outcome = isForeseen ? 'refused' : 'crashed'
+    return { outcome, different: [], text: `${name}: ${message}`, remarks }
   }
   try {
     const folder = damage.file.split('/')[0]!
-    // What belongs to no partition may be about any.
-    const isAbout = (name: string) =>
-      name === folder || !partitions.some(({ partition, topic }) => folder === `${topic}-${partition}`)
-    const seen = await observe(broker, rounds, isAbout)
+    const seen = await observe(broker, rounds, name => name === folder)
     return judge(expected, seen, remarks)
   } catch (error) {
-    return { outcome: 'crashed', text: String((error as Error).stack), remarks }
+    return { outcome: 'crashed', different: [], text: String((error as Error).stack), remarks }
   } finally {
     await broker.stop()
   }
@@ -104,7 +106,9 @@ function judge(expected: Observation, seen: Observation, remarks: readonly strin
   })
   const added = Object.keys(seen).filter(name => !(name in expected) && name.startsWith('topic '))
   const all = [...different, ...added]
-  if (all.length === 0) return { outcome: remarks.length === 0 ? 'harmless' : 'broker', text: '', remarks }
+  if (all.length === 0) {
+    return { outcome: remarks.length === 0 ? 'harmless' : 'broker', different: all, text: '', remarks }
+  }
   const silent = all.filter(name => !isTold(seen[name] ?? ''))
   const shown = (names: string[]) =>
     names
@@ -113,10 +117,10 @@ function judge(expected: Observation, seen: Observation, remarks: readonly strin
   if (silent.length > 0 && remarks.length === 0) {
     // An error that the client got about the same partition says that something is wrong there.
     const told = all.some(name => isTold(seen[name] ?? ''))
-    return { outcome: told ? 'client' : 'undetected', text: shown(silent), remarks }
+    return { outcome: told ? 'client' : 'undetected', different: all, text: shown(silent), remarks }
   }
   const isClients = all.some(name => seen[name]?.includes(clientError)) && remarks.length === 0
-  return { outcome: isClients ? 'client' : 'broker', text: shown(all), remarks }
+  return { outcome: isClients ? 'client' : 'broker', different: all, text: shown(all), remarks }
 }
 
 /** Asked of partitions that the damage is about, and of as many offsets as there seem to be. */

@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
+import type { Logger } from '../../platform/logger.ts'
 import { clusterMetadataTopic } from '../internal-topic-names.ts'
 
 export const metaPropertiesName = 'meta.properties'
@@ -41,7 +42,7 @@ export function randomUuid(): string {
 export function identify(
   disk: Disk,
   directory: string,
-  wanted: { clusterId: string | undefined; nodeId: number },
+  wanted: { clusterId: string | undefined; nodeId: number; logger?: Logger },
 ): DirectoryIdentity {
   const path = join(directory, metaPropertiesName)
   const content = disk.readFile(path)?.toString('utf8')
@@ -64,7 +65,10 @@ export function identify(
     const at = line.indexOf('=')
     if (at > 0 && !line.startsWith('#')) properties.set(line.slice(0, at).trim(), line.slice(at + 1).trim())
   }
-  const clusterId = properties.get('cluster.id')
+  const clusterId = properties.get('cluster.id') || undefined
+  if (!content.endsWith('\n')) {
+    wanted.logger?.warn({ path }, 'this file does not end with a line: it may have been cut off')
+  }
   const nodeId = Number(properties.get('node.id') ?? properties.get('broker.id'))
   if (clusterId === undefined || !Number.isInteger(nodeId)) {
     throw new DataDirectoryError(`${path} has no cluster.id or node.id; it is damaged or not a broker's`)

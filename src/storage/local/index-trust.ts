@@ -38,6 +38,24 @@ export function namesBatch(segment: Segment, { position, relativeOffset }: Offse
 /** Whether the batch that has the entry's offset, at or behind `from`, has its timestamp as the largest. */
 export function namesTimestamp(segment: Segment, entry: TimeEntry, from: number): boolean {
   const offset = segment.baseOffset + entry.relativeOffset
+  let isThere = false
+  walkHeaders(segment, from, at => {
+    const isBehind = batchLastOffset(lookBuffer, at) >= offset
+    if (!isBehind) return true
+    isThere =
+      batchBaseOffset(lookBuffer, at) <= offset && indexableTimestamp(lookBuffer, at) === entry.timestampMs
+    return false
+  })
+  return isThere
+}
+
+/** Whether no batch from `from` on has a larger timestamp: an index that was cut off ends too early. */
+export function isLargestFrom(segment: Segment, timestampMs: number, from: number): boolean {
+  return walkHeaders(segment, from, at => indexableTimestamp(lookBuffer, at) <= timestampMs)
+}
+
+/** Visits headers in `lookBuffer` up to the end of the segment; false when it did not get there. */
+function walkHeaders(segment: Segment, from: number, visit: (at: number) => boolean): boolean {
   let position = from
   try {
     while (position < segment.size) {
@@ -46,20 +64,17 @@ export function namesTimestamp(segment: Segment, entry: TimeEntry, from: number)
       if (available < batchHeaderSize) return false
       let at = 0
       while (at + batchHeaderSize <= available) {
-        if (batchBaseOffset(lookBuffer, at) > offset) return false
-        if (batchLastOffset(lookBuffer, at) >= offset) {
-          return indexableTimestamp(lookBuffer, at) === entry.timestampMs
-        }
         const size = batchSize(lookBuffer, at)
-        if (size < batchHeaderSize) return false
+        if (size < batchHeaderSize || !visit(at)) return false
         at += size
       }
       position += at
     }
+    return true
   } catch (error) {
-    if (!(error instanceof RecordError)) throw error
+    if (error instanceof RecordError) return false
+    throw error
   }
-  return false
 }
 
 /** The last entry of an index file; nothing of one that does not end with a whole one. */

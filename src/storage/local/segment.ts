@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { batchLastOffset, batchSize } from '../../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { lastEntry, namesBatch, namesTimestamp } from './index-trust.ts'
+import { isLargestFrom, lastEntry, namesBatch, namesTimestamp } from './index-trust.ts'
 import { type SegmentFileKind, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
 import { indexableTimestamp, scanBatches } from './scan-batches.ts'
@@ -150,10 +150,12 @@ export class Segment {
     const last = offsets.last()
     if (last === undefined) return true
     const youngest = times.last()
+    if (youngest === undefined) return namesBatch(this, last)
+    const from = offsets.positionBefore(youngest.relativeOffset)
     return (
       namesBatch(this, last) &&
-      (youngest === undefined ||
-        namesTimestamp(this, youngest, offsets.positionBefore(youngest.relativeOffset)))
+      namesTimestamp(this, youngest, from) &&
+      isLargestFrom(this, youngest.timestampMs, last.position)
     )
   }
 
@@ -270,7 +272,8 @@ export class Segment {
       const isTrue =
         isNear &&
         (last === undefined || namesBatch(this, last)) &&
-        namesTimestamp(this, youngest!, last?.position ?? 0)
+        namesTimestamp(this, youngest!, last?.position ?? 0) &&
+        isLargestFrom(this, youngest!.timestampMs, last?.position ?? 0)
       if (!isTrue) youngest = undefined
     } catch {
       // Loading the index finds out what is wrong.
