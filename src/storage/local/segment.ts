@@ -150,12 +150,11 @@ export class Segment {
     const last = offsets.last()
     if (last === undefined) return true
     const youngest = times.last()
-    if (youngest === undefined) return namesBatch(this, last)
-    const from = offsets.positionBefore(youngest.relativeOffset)
+    if (!namesBatch(this, last) || !isLargestFrom(this, youngest?.timestampMs ?? -1, last.position))
+      return false
     return (
-      namesBatch(this, last) &&
-      namesTimestamp(this, youngest, from) &&
-      isLargestFrom(this, youngest.timestampMs, last.position)
+      youngest === undefined ||
+      namesTimestamp(this, youngest, offsets.positionBefore(youngest.relativeOffset))
     )
   }
 
