@@ -304,9 +304,9 @@ t.test('a damaged catalogue, or one whose owner is unknown, is not opened and no
       },
     )
     if (!damaged.equals(fs.readFileSync(path))) t.fail(`byte ${at} is changed`)
-    // The mark of the clean stop is taken away by the first attempt.
     fs.writeFileSync(path, before)
   }
+  t.ok(fs.existsSync(join(directory, '.kafka_cleanshutdown')), 'the mark of the clean stop is still there')
   fs.rmSync(join(directory, 'meta.properties'))
   await t.rejects(openTestStorage({ directory }), {
     name: 'DataDirectoryError',

@@ -82,11 +82,17 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const identity = identify(disk, directory, options)
     const cleanShutdownPath = join(directory, cleanShutdownName)
     const wasShutDownCleanly = disk.readFile(cleanShutdownPath) !== undefined
+    const checkpoints = new OffsetCheckpoints(disk, directory, logger)
+    // First of all: a start that is refused leaves everything as it was.
+    const metadataName = partitionDirectoryName(metadataPartition)
+    requireSoundCatalogue(disk, join(directory, metadataName), {
+      wasShutDownCleanly,
+      recoveryPoint: checkpoints.recoveryPoint(metadataName),
+    })
     if (wasShutDownCleanly) {
       disk.remove(cleanShutdownPath)
       await disk.syncDirectory(directory)
     }
-    const checkpoints = new OffsetCheckpoints(disk, directory, logger)
     const hasJournal = disk.isDirectory(join(directory, partitionDirectoryName(journalPartition)))
 
     const commit = new GroupCommit(disk, clock, logger)
@@ -135,11 +141,6 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       writeCaching: false,
     }
     const ownEnvironment = { ...environment, isJournaled: false }
-    const metadataName = partitionDirectoryName(metadataPartition)
-    requireSoundCatalogue(disk, join(directory, metadataName), {
-      wasShutDownCleanly,
-      recoveryPoint: checkpoints.recoveryPoint(metadataName),
-    })
     const metadataLog = open(metadataPartition, metadataConfig, ownEnvironment, wasShutDownCleanly)
     const catalog = new LocalCatalog(
       metadataLog,
