@@ -7,7 +7,7 @@ import { decodeMessage } from '../protocol-codecs/compile-codec.ts'
 import { errorName } from '../protocol-codecs/error-codes.ts'
 import { apiVersionsRequest, apiVersionsResponse } from '../protocol-codecs/messages/api-versions.ts'
 import { produceRequest } from '../protocol-codecs/messages/produce.ts'
-import { type Broker, openBroker } from './broker.ts'
+import { type Broker, type BrokerOptions, openBroker } from './broker.ts'
 import { apiVersions } from './requests/api-versions.ts'
 import { createTopics } from './requests/create-topics.ts'
 import { describeConfigs } from './requests/describe-configs.ts'
@@ -18,16 +18,22 @@ import { listOffsets } from './requests/list-offsets.ts'
 import { metadata } from './requests/metadata.ts'
 import { produce } from './requests/produce.ts'
 import { type BrokerSettings, brokerSettings } from './settings/broker-settings.ts'
+import { faultyDisk } from './testing/faulty-disk.ts'
 import { encodeRequest, RawClient } from './testing/raw-client.ts'
+import { until } from './testing/test-storage.ts'
 
-async function running(t: Test, changes: Partial<BrokerSettings> = {}): Promise<Broker> {
+async function running(
+  t: Test,
+  changes: Partial<BrokerSettings> = {},
+  options: BrokerOptions = {},
+): Promise<Broker> {
   const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
   const settings = brokerSettings({
     listeners: ['PLAINTEXT://127.0.0.1:0'],
     'log.dirs': [directory],
     ...changes,
   })
-  const broker = await openBroker(settings)
+  const broker = await openBroker(settings, options)
   t.teardown(async () => {
     await broker.stop()
     rmSync(directory, { recursive: true })
@@ -320,3 +326,27 @@ t.test('what is set while the broker runs holds over what it is started with', a
     await t.rejects(second.send(metadata, 10, { topics: [] }), 'limits of connections hold from the start')
   })
 })
+
+t.test(
+  'when too much waits to be synced a producer waits, everybody else does not, and nothing is lost',
+  async t => {
+    const disk = faultyDisk()
+    const broker = await running(t, { 'log.unflushed.max.bytes': 100_000 }, { disk })
+    const [producer, reader] = [await connected(t, broker), await connected(t, broker)]
+    await producer.send(metadata, 4, { topics: [{ name: 'orders' }], allowAutoTopicCreation: true })
+    await producer.send(produce, 7, produceOf('orders', 'first'))
+    const held = disk.hold('sync', /orders-0/)
+    const values = Array.from({ length: 5 }, (_, n) => `${n}`.repeat(60_000))
+    const answers = values.map(value => producer.send(produce, 7, produceOf('orders', value)))
+    await until(() => held.count > 0)
+    const written = () => disk.callsOf('write', /orders-0/).filter(({ size }) => size > 50_000).length
+    await reader.send(apiVersions, 0, {})
+    t.equal(written(), 2, 'the rest is not even begun')
+    const { responses } = await reader.send(fetch, 11, fetchOf('orders', 0, 0))
+    t.match(responses[0]!.partitions[0], { errorCode: 0, highWatermark: 1n })
+    held.release()
+    for (const [n, answer] of (await Promise.all(answers)).entries()) {
+      t.match(answer.responses[0]!.partitionResponses[0], { errorCode: 0, baseOffset: BigInt(n + 1) })
+    }
+  },
+)

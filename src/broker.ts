@@ -20,6 +20,7 @@ import { type Clock, systemClock } from './platform/clock.ts'
 import { type Disk, systemDisk } from './platform/disk.ts'
 import { diskSpaceOf } from './platform/disk-space.ts'
 import { type Logger, silentLogger } from './platform/logger.ts'
+import { usableMemoryBytes } from './platform/memory-size.ts'
 import { Dispatcher } from './requests/dispatch.ts'
 import { features } from './requests/features.ts'
 import { FetchSessions } from './requests/fetch-sessions.ts'
@@ -69,6 +70,8 @@ const maxInFlight = 100
 /** A client that leaves so much unread is not served further until it reads. */
 const maxQueuedBytes = 1024 * 1024
 const maxOpenSegments = 2000
+/** The part of memory that may wait to be synced if no setting says how much. */
+const unsyncedShare = 0.1
 /** How long a stopping broker waits for what it has accepted. */
 const stopTimeoutMs = 10_000
 
@@ -117,6 +120,7 @@ async function openWatchedBroker(
     clusterId: settings['cluster.id'] ?? undefined,
     metadataVersion: features[0]!.level,
     maxOpenSegments,
+    maxUnsyncedBytes: maxUnsyncedBytes(settings['log.unflushed.max.bytes']),
     producerIdExpirationMs: () => dynamicSettings.current()['producer.id.expiration.ms'],
     checkpointIntervalMs: settings['log.flush.offset.checkpoint.interval.ms'],
     startOffsetCheckpointIntervalMs: settings['log.flush.start.offset.checkpoint.interval.ms'],
@@ -233,6 +237,10 @@ async function openWatchedBroker(
       return stopped
     },
   }
+}
+
+function maxUnsyncedBytes(setting: number): number {
+  return setting >= 0 ? setting : usableMemoryBytes() * unsyncedShare
 }
 
 function connectionLimits(

@@ -29,6 +29,7 @@ import {
 import { openLog } from '../storage/local/open-log.ts'
 import { OpenSegments } from '../storage/local/open-segments.ts'
 import { readTopicId, writeTopicId } from '../storage/local/partition-metadata.ts'
+import { UnsyncedBytes } from '../storage/local/unsynced-bytes.ts'
 import { checkPartition } from './check-partition.ts'
 import { type DataTarget, filesIn, type PartitionDirectory } from './data-files.ts'
 import { configOf, type DataKnowledge, knowledgeOf } from './data-knowledge.ts'
@@ -220,6 +221,7 @@ class PartitionRepair {
         clock: systemClock,
         logger: silentLogger,
         openSegments: new OpenSegments(100),
+        unsynced: new UnsyncedBytes(Number.POSITIVE_INFINITY, () => {}),
         random: () => 0,
         isJournaled: false,
         syncWanted: () => {},

@@ -42,7 +42,7 @@ function sources(
     address: 'localhost:9092',
     requests: new RequestMetrics(),
     disk: new DiskTimes(),
-    logs: { all: () => logs, deletedTraffic: new LogTraffic() },
+    logs: { all: () => logs, deletedTraffic: new LogTraffic(), unsynced: { size: 0, maxBytes: 0 } },
     listeners: [],
     requestMemory: { size: 0 },
     fetchSessions: { sessionCount: 0, partitionCount: 0, evictionCount: 0 },

@@ -104,6 +104,12 @@ function diskFamilies({ disk }: MetricSources): Family[] {
     summaries('ottla_disk_seconds', 'Disk operations; write and read hold the event loop.', function* () {
       for (const samples of times) yield* samples()
     }),
+    gauge('ottla_unflushed_bytes', 'Bytes of all logs that wait to be synced.', ({ sources }) => {
+      return sources.logs.unsynced.size
+    }),
+    gauge('ottla_unflushed_max_bytes', 'How many may wait; then producers do.', ({ sources }) => {
+      return sources.logs.unsynced.maxBytes
+    }),
     gauge('ottla_disk_usable_bytes', 'Room left where the data are.', ({ space }) => space.usableBytes),
     gauge('ottla_disk_total_bytes', 'Size of the file system that holds the data.', ({ space }) => {
       return space.totalBytes

@@ -20,6 +20,8 @@ export interface MeasuredLogs {
   all(): Iterable<MeasuredLog>
   /** Of the logs that are gone, so that totals never fall. */
   readonly deletedTraffic: LogTraffic
+  /** Bytes that wait to be synced, and how many may. */
+  readonly unsynced: { readonly size: number; readonly maxBytes: number }
 }
 
 export interface MeasuredListener {

@@ -391,6 +391,48 @@ t.test('beyond queued.max.request.bytes large frames wait for each other, and sm
   t.ok(clients.every(({ pool }) => pool.outstanding.size === 0))
 })
 
+t.test('a request that there is no room for waits, and so does what follows it', async t => {
+  const { socket, processor, deliver } = bench(echo)
+  let makeRoom = (): void => undefined
+  processor.noRoom = new Promise(resolve => {
+    makeRoom = resolve
+  })
+  deliver(shortStream, 0, shortStream.length)
+  t.same(processor.started, [])
+  t.equal(socket.isReading, false, 'nothing more is received meanwhile')
+  const first = makeRoom
+  processor.noRoom = new Promise(resolve => {
+    makeRoom = resolve
+  })
+  first()
+  await turn()
+  t.same(processor.started, [], 'others were faster')
+  processor.noRoom = undefined
+  makeRoom()
+  await turn()
+  socket.drain()
+  await turn()
+  t.same(processor.started, [1, 2, 3])
+  t.same(idsOf(socket.frames), [1, 2, 3])
+  t.equal(socket.isReading, true)
+})
+
+t.test('a connection that closes while it waits for room starts nothing when there is some', async t => {
+  const { connection, socket, processor, deliver } = bench(echo)
+  let makeRoom = (): void => undefined
+  processor.noRoom = new Promise(resolve => {
+    makeRoom = resolve
+  })
+  deliver(shortStream, 0, shortStream.length)
+  const closed = connection.finishAndClose(1000)
+  processor.noRoom = undefined
+  makeRoom()
+  await turn()
+  socket.drain()
+  await closed
+  t.same(processor.started, [])
+})
+
 t.test('announcing large frames takes nothing from those who send some', async t => {
   const memory = new RequestMemory(50_000_000)
   const head = Buffer.alloc(5)

@@ -82,6 +82,8 @@ export class Connection implements ClientConnection {
   /** Bytes that the socket has not sent yet. */
   private queuedBytes = 0
   private isFlushScheduled = false
+  /** The next request waits until the processor has room for it. */
+  private isWaitingForRoom = false
   /** The socket was told to receive no more, until there is room. */
   private isPaused = false
   /** Starts nothing more: it is being stopped, or a request in flight ends it. */
@@ -231,9 +233,23 @@ export class Connection implements ClientConnection {
     if (this.isFinishing) return false
     if (this.queuedBytes + this.writer.size >= this.limits.maxQueuedBytes) return false
     const count = this.inFlight.length
-    if (count === 0) return true
-    if (count >= this.limits.maxInFlight) return false
-    return this.inFlight[count - 1]!.isPipelined && this.processor.isPipelined(frame, start, end)
+    if (count > 0) {
+      if (count >= this.limits.maxInFlight) return false
+      if (!this.inFlight[count - 1]!.isPipelined || !this.processor.isPipelined(frame, start, end))
+        return false
+    }
+    const room = this.processor.room(frame, start, end)
+    if (room !== undefined) this.waitForRoom(room)
+    return room === undefined
+  }
+
+  private waitForRoom(room: Promise<void>): void {
+    if (this.isWaitingForRoom) return
+    this.isWaitingForRoom = true
+    void room.then(() => {
+      this.isWaitingForRoom = false
+      this.scheduleFlush()
+    })
   }
 
   private startRequest(frame: Buffer, start: number, end: number): void {

@@ -55,7 +55,15 @@ export class Dispatcher implements RequestProcessor {
   }
 
   isPipelined(frame: Buffer, start: number, end: number): boolean {
-    return end - start >= 2 && this.apis[frame.readInt16BE(start)]?.handler.ordering === 'pipelined'
+    return this.handlerOf(frame, start, end)?.ordering === 'pipelined'
+  }
+
+  room(frame: Buffer, start: number, end: number): Promise<void> | undefined {
+    return this.handlerOf(frame, start, end)?.room?.(this.services)
+  }
+
+  private handlerOf(frame: Buffer, start: number, end: number): AnyHandler | undefined {
+    return end - start < 2 ? undefined : this.apis[frame.readInt16BE(start)]?.handler
   }
 
   start(client: ClientConnection, frame: Buffer, start: number, end: number): Outcome | Promise<Outcome> {

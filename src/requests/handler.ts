@@ -49,6 +49,8 @@ export interface Handler<Q extends Message = Message, R extends Message = Messag
   /** Advertised instead of `versions` where clients need to see more than is honoured. */
   readonly advertised?: VersionRange
   readonly ordering: Ordering
+  /** Asked before a request starts. undefined: go on. Else it waits, and is asked about again when this resolves. */
+  room?(services: Services): Promise<void> | undefined
   /**
    * Answers a request. What it throws becomes `refuse`'s answer. The request's `records` are valid
    * until `handle` returns.

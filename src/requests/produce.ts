@@ -31,6 +31,8 @@ export const produce = handler({
   advertised: '0-13',
   ordering: 'pipelined',
 
+  room: services => services.logs.room(),
+
   handle(request, services, context) {
     if (request.acks !== -1 && request.acks !== 0 && request.acks !== 1) {
       return answerAll(request, 'INVALID_REQUIRED_ACKS', null)

@@ -36,6 +36,8 @@ export interface Outcome {
 export interface RequestProcessor {
   /** Whether the request in this frame may start while pipelined ones are in flight. */
   isPipelined(frame: Buffer, start: number, end: number): boolean
+  /** Whether there is room for what the request in this frame brings: undefined, or else resolves when to ask again. */
+  room(frame: Buffer, start: number, end: number): Promise<void> | undefined
   /** Starts a request. The bytes are valid until the call returns. */
   start(client: ClientConnection, frame: Buffer, start: number, end: number): Outcome | Promise<Outcome>
 }

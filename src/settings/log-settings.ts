@@ -261,6 +261,16 @@ export const logSettings = {
       "by one in their own files. Turn it off where Kafka is to open the directory after a crash without Ottla's " +
       'recovery; a directory that was shut down in order has no journal either way.',
   }),
+  'log.unflushed.max.bytes': long(-1, {
+    ours: true,
+    atLeast: -1,
+    problem: value => (value === 0 ? 'Value must be -1 or at least 1' : undefined),
+    importance: 'medium',
+    documentation:
+      'The most bytes of all logs together that may wait to be synced to disk. From half of it on they are synced in ' +
+      'the background, also where acks do not wait for that; at the bound producers wait until there is room again. -1: ' +
+      'a tenth of the memory that the broker may use, which is below what lets the operating system stop it in a write.',
+  }),
   'write.caching.default': boolean(false, {
     dynamic: 'cluster-wide',
     ours: true,

@@ -118,6 +118,11 @@ export interface OffsetAndTimestamp {
 }
 
 export interface PartitionLogs {
+  /**
+   * Asked before a client's append is begun. undefined: go on. Else there is more that waits to be made durable than there
+   * may be; resolves when it is worthwhile to ask again. Whoever appends all the same is not refused.
+   */
+  room(): Promise<void> | undefined
   /** One result per item, in order. Items succeed and fail one by one. Answers at once where nothing is to wait for. */
   append(items: readonly AppendItem[], durability: Durability): AppendResult[] | Promise<AppendResult[]>
   /**

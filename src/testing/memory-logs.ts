@@ -55,6 +55,10 @@ export class MemoryLogs implements PartitionLogs {
     return this.#log(partition).batches
   }
 
+  room(): undefined {
+    return undefined
+  }
+
   append(items: readonly AppendItem[], _durability: Durability): AppendResult[] | Promise<AppendResult[]> {
     this.appendCount++
     const refused = this.broken ?? this.refuseNext

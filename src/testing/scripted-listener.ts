@@ -43,10 +43,16 @@ export function scriptedRequest(id: number, body: Buffer = Buffer.alloc(0), isPi
 export class ScriptedProcessor implements RequestProcessor {
   /** Ids of the requests that were started, in order. */
   readonly started: number[] = []
+  /** While it is set requests wait for it. */
+  noRoom: Promise<void> | undefined
   private readonly script: Script
 
   constructor(script: Script) {
     this.script = script
+  }
+
+  room(): Promise<void> | undefined {
+    return this.noRoom
   }
 
   isPipelined(frame: Buffer, start: number): boolean {

@@ -14,6 +14,7 @@ import { openLog } from '../storage/local/open-log.ts'
 import { OpenSegments } from '../storage/local/open-segments.ts'
 import type { PartitionLog, PartitionLogEnvironment } from '../storage/local/partition-log.ts'
 import { RetentionCheck } from '../storage/local/retention-check.ts'
+import { UnsyncedBytes } from '../storage/local/unsynced-bytes.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export interface TestLogOptions {
@@ -46,7 +47,8 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
   const openSegments = new OpenSegments(options.maxOpenSegments ?? 100)
   const settings = brokerSettings({ 'write.caching.default': true })
   const commit = new GroupCommit(disk, clock, silentLogger)
-  const logs = new LocalLogs(bufferPool(), commit)
+  const unsynced = new UnsyncedBytes(Number.POSITIVE_INFINITY, log => commit.settle(log))
+  const logs = new LocalLogs(bufferPool(), commit, unsynced)
   const removal = new FileRemoval(disk, clock, silentLogger)
   const storeLogStarts = () => Promise.resolve()
   const retention = new RetentionCheck(() => logs.all(), {
@@ -61,6 +63,7 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
     clock,
     logger: silentLogger,
     openSegments,
+    unsynced,
     random: options.random ?? (() => 0),
     isJournaled: false,
     syncWanted: log => commit.request(log),

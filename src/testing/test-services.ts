@@ -65,6 +65,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     clusterId: undefined,
     metadataVersion: 25,
     maxOpenSegments: 1000,
+    maxUnsyncedBytes: Number.POSITIVE_INFINITY,
     producerIdExpirationMs: () => settings['producer.id.expiration.ms'],
     checkpointIntervalMs: 60_000,
     startOffsetCheckpointIntervalMs: 60_000,

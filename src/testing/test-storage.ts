@@ -34,6 +34,7 @@ export interface TestStorageOptions {
   readonly nodeId?: number
   readonly clusterId?: string
   readonly maxOpenSegments?: number
+  readonly maxUnsyncedBytes?: number
   readonly producerIdExpirationMs?: number
   readonly writeCaching?: boolean
   readonly isJournalEnabled?: boolean
@@ -47,6 +48,7 @@ export function openTestStorage(options: TestStorageOptions): Promise<LocalStora
     clusterId: options.clusterId,
     metadataVersion: 25,
     maxOpenSegments: options.maxOpenSegments ?? 100,
+    maxUnsyncedBytes: options.maxUnsyncedBytes ?? Number.POSITIVE_INFINITY,
     producerIdExpirationMs: () => options.producerIdExpirationMs ?? 86_400_000,
     checkpointIntervalMs: 60_000,
     startOffsetCheckpointIntervalMs: 60_000,

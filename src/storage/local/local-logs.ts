@@ -32,6 +32,7 @@ import { GatheredRead, offsetsOf, readEnd } from './gathered-read.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { isDiskFailure, type PartitionLog } from './partition-log.ts'
 import { planRead, type ReadPlan, readCold, readWarm } from './read-batches.ts'
+import type { UnsyncedBytes } from './unsynced-bytes.ts'
 
 /** One read gives no more than this, however much was asked for: a slow reader holds it in memory. */
 const maxReadBytes = 8 * 1024 * 1024
@@ -44,6 +45,7 @@ export class LocalLogs implements PartitionLogs {
   saveLogStartOffsets: () => Promise<void> = () => Promise.resolve()
   /** Of the logs that are gone. */
   readonly deletedTraffic = new LogTraffic()
+  readonly unsynced: UnsyncedBytes
   private readonly pool: BufferPool
   private readonly commit: GroupCommit
   private readonly coldReads = new TaskLimit(halfOfThreadPool())
@@ -52,9 +54,10 @@ export class LocalLogs implements PartitionLogs {
   /** Logs whose watchers are to be told, with the readable bytes that they were told of last. */
   private readonly moved = new Map<PartitionLog, number>()
 
-  constructor(pool: BufferPool, commit: GroupCommit) {
+  constructor(pool: BufferPool, commit: GroupCommit, unsynced: UnsyncedBytes) {
     this.pool = pool
     this.commit = commit
+    this.unsynced = unsynced
   }
 
   *all(): Iterable<PartitionLog> {
@@ -107,6 +110,10 @@ export class LocalLogs implements PartitionLogs {
     if (log.isOffline)
       throw new ProtocolError('KAFKA_STORAGE_ERROR', 'The partition is offline after a disk error.')
     return log
+  }
+
+  room(): Promise<void> | undefined {
+    return this.unsynced.room()
   }
 
   append(items: readonly AppendItem[], durability: Durability): AppendResult[] | Promise<AppendResult[]> {

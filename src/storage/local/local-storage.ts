@@ -34,6 +34,7 @@ import { deletePartitions, requireOwner, tidyPartitionDirectories } from './part
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { RetentionCheck } from './retention-check.ts'
 import { requireSoundCatalogue } from './sound-catalogue.ts'
+import { UnsyncedBytes } from './unsynced-bytes.ts'
 
 export interface LocalStorageOptions {
   readonly directory: string
@@ -42,6 +43,8 @@ export interface LocalStorageOptions {
   readonly clusterId: string | undefined
   readonly metadataVersion: number
   readonly maxOpenSegments: number
+  /** Bytes that may wait to be synced, over all logs. */
+  readonly maxUnsyncedBytes: number
   readonly producerIdExpirationMs: () => number
   /** Between two checkpoints of the recovery points, and of the log start offsets. */
   readonly checkpointIntervalMs: number
@@ -97,18 +100,20 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
 
     const commit = new GroupCommit(disk, clock, logger)
     const removal = new FileRemoval(disk, clock, logger)
+    const unsynced = new UnsyncedBytes(options.maxUnsyncedBytes, log => commit.settle(log))
     const environment: PartitionLogEnvironment = {
       disk,
       clock,
       logger,
       openSegments: new OpenSegments(options.maxOpenSegments),
+      unsynced,
       random: Math.random,
       isJournaled: true,
       syncWanted: log => commit.request(log),
       offsetsMoved: log => logs.offsetsMoved(log),
       discard: path => removal.removeAfter(0, [path]),
     }
-    const logs = new LocalLogs(pool, commit)
+    const logs = new LocalLogs(pool, commit, unsynced)
 
     const open = (
       partition: PartitionRef,

@@ -30,12 +30,14 @@ import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import { type ReadCursor, ReadCursors } from './read-cursors.ts'
 import { Segment } from './segment.ts'
 import { offsetEntrySize, timeEntrySize } from './sparse-index.ts'
+import type { UnsyncedBytes } from './unsynced-bytes.ts'
 
 export interface PartitionLogEnvironment {
   readonly disk: Disk
   readonly clock: Clock
   readonly logger: Logger
   readonly openSegments: OpenSegments
+  readonly unsynced: UnsyncedBytes
   /** A number in [0, 1): spreads what is rolled by time. */
   readonly random: () => number
   /** Whether the journal may stand for the log's files. */
@@ -81,6 +83,8 @@ export class PartitionLog {
   /** Bytes appended since the log was opened, and how many of them readers may see. */
   appendedBytes = 0
   readableBytes = 0
+  /** How many of the appended bytes are on disk in the log's own files. */
+  private syncedBytes = 0
   /** What watchers know of `readableBytes`. */
   toldReadableBytes = 0
   isOffline = false
@@ -124,6 +128,11 @@ export class PartitionLog {
   /** The newest epoch that a batch may have. */
   get leaderEpoch(): number {
     return (this.partition as { leaderEpoch?: number }).leaderEpoch ?? 0x7fffffff
+  }
+
+  /** Appended, and not known to be on disk in the log's own files. */
+  get unsyncedBytes(): number {
+    return this.appendedBytes - this.syncedBytes
   }
 
   get size(): number {
@@ -177,6 +186,7 @@ export class PartitionLog {
     segment.append(batch, lastOffset, facts.maxTimestampMs, this.config.indexIntervalBytes)
     this.logEndOffset = lastOffset + 1
     this.appendedBytes += batch.length
+    this.environment.unsynced.written(this, batch.length)
     this.unflushedMessages += facts.lastOffsetDelta + 1
     if (facts.producerId >= 0) {
       this.producers.appended(facts, baseOffset)
@@ -355,7 +365,17 @@ export class PartitionLog {
     this.namesAreUnsynced = false
     for (const segment of target.segments) segment.isNew = false
     this.recoveryPoint = Math.max(this.recoveryPoint, target.end.offset)
+    this.settled(target.end.bytes)
     this.becameDurable(target.end)
+  }
+
+  /** No more of the first `bytes` that were appended is waiting to be synced. */
+  private settled(bytes: number): void {
+    const size = bytes - this.syncedBytes
+    // A log that went offline meanwhile has nothing left to wait for.
+    if (size <= 0) return
+    this.syncedBytes = bytes
+    this.environment.unsynced.synced(this, size)
   }
 
   /** Everything up to `end` survives a power loss, in the log's own files or in the journal. */
@@ -368,6 +388,7 @@ export class PartitionLog {
   goOffline(error: Error): void {
     this.isOffline = true
     this.cancelFlushTimer()
+    this.settled(this.appendedBytes)
     this.durable.fail(error)
   }
 
