@@ -27,7 +27,7 @@ import type {
   Outcome,
   RequestProcessor,
 } from '../requests/request-processor.ts'
-import { FrameBuffer } from './frame-buffer.ts'
+import { FrameBuffer, wholeFramesIn } from './frame-buffer.ts'
 import type { RequestMemory, RequestMemoryShare } from './request-memory.ts'
 
 export interface ConnectionLimits {
@@ -129,13 +129,7 @@ export class Connection implements ClientConnection {
   /** How many whole requests wait for those before them. */
   get waitingCount(): number {
     if (this.backlog === undefined) return 0
-    const { buffer, position } = this.backlog
-    let count = 0
-    for (let end = position; end + frameHeaderSize <= buffer.length; ) {
-      end += frameHeaderSize + buffer.readInt32BE(end)
-      if (end <= buffer.length) count++
-    }
-    return count
+    return wholeFramesIn(this.backlog.buffer, this.backlog.position)
   }
 
   /** Where received bytes are wanted; undefined: in shared memory. */

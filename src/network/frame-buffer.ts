@@ -96,3 +96,13 @@ export class FrameBuffer {
     this.partial = larger
   }
 }
+
+/** How many whole frames lie in a buffer from `position` on, where one begins. */
+export function wholeFramesIn(buffer: Buffer, position: number): number {
+  let count = 0
+  for (let end = position; end + sizeBytes <= buffer.length; ) {
+    end += sizeBytes + buffer.readInt32BE(end)
+    if (end <= buffer.length) count++
+  }
+  return count
+}

@@ -28,8 +28,8 @@ import { leaderEpochFileName, partitionMetadataFileName, segmentFileName } from 
 import type { OpenSegments } from './open-segments.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import { type ReadCursor, ReadCursors } from './read-cursors.ts'
+import { mustRoll, type SegmentBegin } from './roll-rules.ts'
 import { Segment } from './segment.ts'
-import { offsetEntrySize, timeEntrySize } from './sparse-index.ts'
 import type { UnsyncedBytes } from './unsynced-bytes.ts'
 
 export interface PartitionLogEnvironment {
@@ -60,8 +60,6 @@ export interface SyncTarget {
   readonly namesChanged: boolean
   readonly directoryIsNew: boolean
 }
-
-const maxRelativeOffset = 0x7fffffff
 
 export class PartitionLog {
   readonly partition: PartitionRef
@@ -102,9 +100,7 @@ export class PartitionLog {
   lastFailureReportMs = Number.NEGATIVE_INFINITY
   private unflushedMessages = 0
   private flushTimer: Timer | undefined
-  /** Of the active segment, for rolling by time: when it was begun, and its share of segment.jitter.ms. */
-  private activeSinceMs: number
-  private activeJitter: number
+  private activeBegin: SegmentBegin
 
   constructor(
     partition: PartitionRef,
@@ -117,8 +113,7 @@ export class PartitionLog {
     this.config = config
     this.environment = environment
     this.epochs = new LeaderEpochs(environment.disk, join(directory, leaderEpochFileName))
-    this.activeSinceMs = environment.clock.now()
-    this.activeJitter = environment.random()
+    this.activeBegin = { atMs: environment.clock.now(), jitter: environment.random() }
   }
 
   get activeSegment(): Segment {
@@ -142,10 +137,10 @@ export class PartitionLog {
   }
 
   createSegment(baseOffset: number): Segment {
+    const { clock, random } = this.environment
     const segment = new Segment({ ...this.environment, directory: this.directory }, baseOffset, 0, true)
     this.segments.push(segment)
-    this.activeSinceMs = this.environment.clock.now()
-    this.activeJitter = this.environment.random()
+    this.activeBegin = { atMs: clock.now(), jitter: random() }
     return segment
   }
 
@@ -176,9 +171,10 @@ export class PartitionLog {
    * the log unchanged.
    */
   append(batch: Buffer, facts: BatchFacts, leaderEpoch: number): number {
-    this.rollIfFull(batch.length, facts)
-    const segment = this.activeSegment
     const baseOffset = this.logEndOffset
+    const { activeSegment: active, activeBegin: begin, config } = this
+    if (mustRoll(active, begin, config, batch.length, baseOffset, facts, this.environment.clock)) this.roll()
+    const segment = this.activeSegment
     const lastOffset = baseOffset + facts.lastOffsetDelta
     if (leaderEpoch > this.epochs.latest()) this.epochs.assign(leaderEpoch, baseOffset)
     stampBatch(batch, 0, baseOffset, leaderEpoch)
@@ -200,31 +196,6 @@ export class PartitionLog {
       this.environment.syncWanted(this)
     }
     return baseOffset
-  }
-
-  private rollIfFull(batchSize: number, facts: BatchFacts): void {
-    const segment = this.activeSegment
-    if (segment.size === 0) return
-    const { segmentBytes, segmentMs, segmentIndexBytes } = this.config
-    const isFull =
-      segment.size + batchSize > segmentBytes ||
-      this.logEndOffset + facts.lastOffsetDelta - segment.baseOffset > maxRelativeOffset ||
-      (segment.offsets.count + 1) * offsetEntrySize > segmentIndexBytes ||
-      // One entry is kept back for the largest timestamp, which is noted when the segment is finished.
-      (segment.times.count + 2) * timeEntrySize > segmentIndexBytes ||
-      this.activeAgeMs(segment, facts.maxTimestampMs) > segmentMs - this.jitterMs()
-    if (isFull) this.roll()
-  }
-
-  /** By the records' own times where they have any, as Kafka counts: a replayed history rolls as it did. */
-  private activeAgeMs(segment: Segment, timestampMs: number): number {
-    if (segment.firstTimestampMs >= 0) return timestampMs - segment.firstTimestampMs
-    return this.environment.clock.now() - this.activeSinceMs
-  }
-
-  private jitterMs(): number {
-    const { segmentJitterMs, segmentMs } = this.config
-    return segmentJitterMs === 0 ? 0 : Math.floor(this.activeJitter * Math.min(segmentJitterMs, segmentMs))
   }
 
   /** flush.ms where acks do not wait for the disk; everywhere else a sync is already on its way. */
