@@ -108,7 +108,7 @@ export class Connection implements ClientConnection {
     this.logger = tools.logger
     this.clock = tools.clock
     this.traffic = tools.traffic ?? new SocketTraffic()
-    this.lastActiveMs = tools.clock.now()
+    this.lastActiveMs = tools.clock.monotonic()
     this.frames = new FrameBuffer(tools.pool, limits.maxFrameSize)
     this.memory = tools.memory.share(() => this.receiveAgain())
     socket.on('error', error =>
@@ -142,7 +142,7 @@ export class Connection implements ClientConnection {
   received(buffer: Buffer, size: number): boolean {
     if (this.isClosing) return true
     if (this.isFinishing) return false
-    this.lastActiveMs = this.clock.now()
+    this.lastActiveMs = this.clock.monotonic()
     // Bytes that come while others wait belong to a request that is counted from when those came.
     if (this.backlog === undefined) this.receivedMicros = microsNow()
     this.traffic.incomingBytes += size
@@ -327,7 +327,7 @@ export class Connection implements ClientConnection {
     const sent = (): void => {
       this.queuedBytes -= size
       if (this.unsentListeners.delete(listeners)) for (const listener of listeners) listener()
-      this.lastActiveMs = this.clock.now()
+      this.lastActiveMs = this.clock.monotonic()
       this.lastSentMs = this.lastActiveMs
       this.goOn()
     }
@@ -355,7 +355,7 @@ export class Connection implements ClientConnection {
   private receiveAgain(): void {
     if (!this.isPaused || !this.mayReceive()) return
     this.isPaused = false
-    this.lastActiveMs = this.clock.now()
+    this.lastActiveMs = this.clock.monotonic()
     this.socket.resume()
   }
 
@@ -409,7 +409,7 @@ export class Connection implements ClientConnection {
     this.isClosing = true
     this.backlog = undefined
     this.notifyCloseListeners()
-    if (this.queuedBytes === 0 && this.clock.now() - this.lastSentMs > lingerMs) {
+    if (this.queuedBytes === 0 && this.clock.monotonic() - this.lastSentMs > lingerMs) {
       this.socket.destroy()
       return
     }

@@ -234,7 +234,11 @@ t.test('idle connections are closed, busy ones are not, and a client that never 
   clock.advance(50_000)
   await idle.write(scriptedRequest(3))
   t.same(await idle.nextIds(1), [3])
-  clock.advance(20_000)
+  clock.jump(3_600_000)
+  clock.advance(6_000)
+  t.equal(listener.connectionCount, 4, 'a wall clock that is set closes nobody')
+  clock.jump(-7_200_000)
+  clock.advance(14_000)
   await until(() => listener.connectionCount === 2)
   await halfFrame.closed
   clock.advance(60_000)

@@ -112,7 +112,7 @@ export async function listen(
 
   let idleTimer: Timer | undefined
   const closeIdle = (): void => {
-    const limit = clock.now() - limits.maxIdleMs
+    const limit = clock.monotonic() - limits.maxIdleMs
     for (const connection of connections) connection.closeIfIdleSince(limit)
     idleTimer = clock.after(Math.max(1000, limits.maxIdleMs / 10), closeIdle)
   }

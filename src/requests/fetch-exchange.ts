@@ -156,7 +156,7 @@ export class FetchExchange {
   private async wait(size: number, results: readonly ReadResult[] | undefined): Promise<FetchAnswer> {
     const { clock, logs } = this.services
     const { session, minBytes, maxWaitMs } = this.terms
-    const nowMs = clock.now()
+    const nowMs = clock.monotonic()
     if (this.deadlineMs < 0) this.deadlineMs = nowMs + maxWaitMs
     const missingBytes = minBytes - size - (session?.arrivedBytes ?? 0)
     // While a read was under way nobody watched for a fetch without session: what came then is seen now.

@@ -357,6 +357,7 @@ t.test('the cache is bounded', async t => {
     return consumer
   }
   const [small, large] = [await open([0]), await open([0, 0])]
+  services.clock.jump(3_600_000)
   t.equal((await open([0, 0, 0])).sessionId, 0, 'young sessions stay, the newcomer is served without one')
 
   services.clock.advance(120_000)

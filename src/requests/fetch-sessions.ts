@@ -243,7 +243,7 @@ export class FetchSessions {
     for (const topic of topics) size += topic.partitions.length
     if (size === 0 || !this.makeRoom(size)) return undefined
     const { clock, logs } = this.options
-    const session = new FetchSession({ id: this.unusedId(), nowMs: clock.now(), logs, ...how })
+    const session = new FetchSession({ id: this.unusedId(), nowMs: clock.monotonic(), logs, ...how })
     session.update(topics)
     this.partitions += session.partitionCount
     this.sessions.set(session.id, session)
@@ -265,7 +265,7 @@ export class FetchSessions {
       return
     }
     session.epoch = nextEpoch(session.epoch)
-    session.lastUsedMs = this.options.clock.now()
+    session.lastUsedMs = this.options.clock.monotonic()
     this.sessions.delete(session.id)
     this.sessions.set(session.id, session)
   }
@@ -294,7 +294,7 @@ export class FetchSessions {
   }
 
   private victimFor(size: number): FetchSession | undefined {
-    const oldEnough = this.options.clock.now() - evictionMs
+    const oldEnough = this.options.clock.monotonic() - evictionMs
     let smallest: FetchSession | undefined
     for (const session of this.sessions.values()) {
       if (session.busy) continue

@@ -251,7 +251,7 @@ export class LocalLogs implements PartitionLogs {
   /** Once in a while: who is refused comes again, and a disk that is full should not be filled with log lines. */
   private reportFailure(log: PartitionLog, error: unknown, message: string): void {
     const { clock, logger } = log.environment
-    const nowMs = clock.now()
+    const nowMs = clock.monotonic()
     if (nowMs - log.lastFailureReportMs < failureReportIntervalMs) return
     log.lastFailureReportMs = nowMs
     logger.error({ err: error, directory: log.directory }, message)
