@@ -32,6 +32,7 @@ export const produce: Scenario = {
         let run = 0
         for (const load of loadsOf(context, flush)) {
           const records = recordCount(context, load)
+          context.pageCache?.fill()
           // Round 0 warms up and is not counted.
           for (let round = 0; round <= context.rounds; round++) {
             for (const [contestant, broker] of brokers) {

@@ -13,6 +13,7 @@ import { kafka, ottla } from './contestants.ts'
 import { durable } from './durable.ts'
 import { appendFloor } from './floor.ts'
 import { memory } from './memory.ts'
+import { PageCache } from './page-cache.ts'
 import { produce } from './produce.ts'
 import type { BenchContext, Scenario, ScenarioResult } from './scenario.ts'
 import { scrape } from './scrape.ts'
@@ -30,6 +31,7 @@ options:
   --megabytes N     record data per run, 10^6 bytes (500)
   --partitions N,M  partitions of the topics (6); with 1 every request carries a single batch
   --idle-seconds N  how long memory waits (10)
+  --full-cache      fills the page cache before each cell of produce, as on a machine that has been writing for long
   --only BROKER     ottla or kafka alone
   --json FILE       everything that was measured`
 
@@ -41,6 +43,7 @@ async function main(): Promise<number> {
       megabytes: { type: 'string', default: '500' },
       partitions: { type: 'string', default: '6' },
       'idle-seconds': { type: 'string', default: '10' },
+      'full-cache': { type: 'boolean' },
       only: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean' },
@@ -73,9 +76,11 @@ async function main(): Promise<number> {
     megabytes: Number(values.megabytes),
     partitions: values.partitions.split(',').map(Number),
     idleSeconds: Number(values['idle-seconds']),
+    pageCache: values['full-cache'] === true ? new PageCache() : undefined,
     progress,
   }
   const startedAt = new Date().toISOString()
+  context.pageCache?.fill()
   const floors = [appendFloor()]
   const results: Record<string, ScenarioResult> = {}
   for (const scenario of chosen) {
@@ -101,6 +106,7 @@ async function main(): Promise<number> {
   console.log(
     `\nappending 16 KB blocks to a file costs this machine ${floors.map(readable).join(', ')} CPU-s/GB`,
   )
+  context.pageCache?.empty()
   if (values.json !== undefined) {
     const machine = {
       cpu: cpus()[0]?.model,
@@ -109,7 +115,8 @@ async function main(): Promise<number> {
       node: process.version,
     }
     const { rounds, megabytes, partitions, idleSeconds } = context
-    const settings = { rounds, megabytes, partitions, idleSeconds, apacheKafkaVersion }
+    const isCacheFull = context.pageCache !== undefined
+    const settings = { rounds, megabytes, partitions, idleSeconds, isCacheFull, apacheKafkaVersion }
     writeFileSync(
       values.json,
       `${JSON.stringify({ startedAt, machine, settings, appendFloors: floors, results }, undefined, 2)}\n`,

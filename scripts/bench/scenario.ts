@@ -4,6 +4,7 @@
  */
 import type { Cell } from '../text-table.ts'
 import type { Contestant } from './contestants.ts'
+import type { PageCache } from './page-cache.ts'
 
 export interface BenchContext {
   contestants: Contestant[]
@@ -13,6 +14,8 @@ export interface BenchContext {
   /** Partitions of the topics, one after the other: they decide how many batches a request carries. */
   partitions: number[]
   idleSeconds: number
+  /** Filled before each cell of `produce`; undefined: pages are as the machine has them. */
+  pageCache: PageCache | undefined
   progress(text: string): void
 }
 
