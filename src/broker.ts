@@ -1,6 +1,6 @@
 /**
  * The composition root: the only file that wires the parts of a broker together, and the only one that
- * knows the storage engine. `openBroker` opens the data directory, then listens: a client that can connect
+ * knows the storage engine. `openBroker` opens the log directories, then listens: a client that can connect
  * is served.
  */
 import { resolve } from 'node:path'
@@ -57,7 +57,9 @@ export interface BoundListener {
 /** A running broker. */
 export interface Broker {
   readonly clusterId: string
+  /** The log directory that holds the catalogue; mostly the only one. */
   readonly dataDirectory: string
+  readonly logDirectories: readonly string[]
   readonly listeners: readonly BoundListener[]
   /** Where metrics are served; undefined: nowhere. */
   readonly metricsPort: number | undefined
@@ -111,11 +113,13 @@ async function openWatchedBroker(
   const addresses = resolveListeners(settings)
   const diskTimes = new DiskTimes()
   const pool = bufferPool()
-  const dataDirectory = resolve(settings['log.dir']?.[0] ?? settings['log.dirs'][0]!)
+  const logDirectories = (settings['log.dir'] ?? settings['log.dirs']).map(path => resolve(path))
+  const metadataDirectory = resolve(settings['metadata.log.dir'] ?? logDirectories[0]!)
   const nodeId = settings['node.id']
   const dynamicSettings = new DynamicSettings(settings, options.given)
   const storage = await openLocalStorage({
-    directory: dataDirectory,
+    directories: logDirectories,
+    metadataDirectory,
     nodeId,
     clusterId: settings['cluster.id'] ?? undefined,
     metadataVersion: features[0]!.level,
@@ -135,8 +139,8 @@ async function openWatchedBroker(
   })
 
   const { clusterId } = storage.identity
-  const cluster = singleNode({ clusterId, nodeId, rack: settings['broker.rack'] })
   const { catalog, logs } = storage
+  const cluster = singleNode({ clusterId, nodeId, rack: settings['broker.rack'] }, logs)
   dynamicSettings.apply(catalog.current().brokerConfigs)
   catalog.onChange(({ snapshot }) => dynamicSettings.apply(snapshot.brokerConfigs))
   const topics = topicAdministration({ catalog, settings: dynamicSettings, cluster, logger })
@@ -149,7 +153,6 @@ async function openWatchedBroker(
     clock,
     logger,
   })
-  const diskSpace = () => diskSpaceOf(dataDirectory)
   const services: Services = {
     get settings() {
       return dynamicSettings.current()
@@ -158,7 +161,8 @@ async function openWatchedBroker(
     logger,
     catalog,
     logs,
-    logDirectory: { path: dataDirectory, space: diskSpace },
+    logDirectories: storage.directories,
+    diskSpace: diskSpaceOf,
     cluster,
     topics,
     configs: configAdministration({ catalog, settings: dynamicSettings, logger }),
@@ -217,7 +221,8 @@ async function openWatchedBroker(
       topics: () => catalog.current().topics.values(),
       groupCounts: () => groups.snapshot(),
       groups: () => groups.eachGroup(),
-      diskSpace,
+      logDirectories: storage.directories,
+      diskSpace: diskSpaceOf,
       isStopping: () => stopped !== undefined,
     })
     // Clients are served meanwhile.
@@ -229,7 +234,8 @@ async function openWatchedBroker(
 
   return {
     clusterId,
-    dataDirectory,
+    dataDirectory: metadataDirectory,
+    logDirectories,
     listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
     metricsPort: metrics?.port,
     stop() {

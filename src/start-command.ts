@@ -104,7 +104,7 @@ export async function runBroker(options: StartOptions): Promise<void> {
     const startMs = Math.round(performance.now())
     const places = broker.listeners.map(shownAddress).join(', ')
     process.stdout.write(
-      `Ottla ${version} listening on ${places}; data in ${broker.dataDirectory}; started in ${startMs} ms\n`,
+      `Ottla ${version} listening on ${places}; data in ${broker.logDirectories.join(', ')}; started in ${startMs} ms\n`,
     )
     logger.info({ signal: await stopSignal }, 'Stopping')
     await broker.stop()

@@ -4,6 +4,9 @@
  */
 import type { PartitionRef } from '../storage/partition-log.ts'
 
+/** What clients are told of a partition without a leader. */
+export const noLeader = -1
+
 export interface ClusterView {
   readonly clusterId: string
   readonly controllerId: number
@@ -12,7 +15,9 @@ export interface ClusterView {
   /** Id of this broker. */
   readonly localId: number
   readonly rack: string | null
+  /** `noLeader`: nobody does, because no replica is online. */
   leaderOf(partition: PartitionRef): number
+  replicasOf(partition: PartitionRef): readonly number[]
   coordinatorOf(shard: CoordinatorShard): number
 }
 

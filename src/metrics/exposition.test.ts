@@ -53,6 +53,7 @@ function sources(
       committedOffsets,
     }),
     groups: () => groups,
+    logDirectories: [{ path: '/a', isOffline: false }],
     diskSpace: async () => ({ totalBytes: 100, usableBytes: 40 }),
     isStopping: () => false,
     ...changes,

@@ -9,6 +9,7 @@ import { collectDefaultMetrics, type Metric, Registry } from 'prom-client'
 import { brokerFamilies } from './broker-families.ts'
 import type { Family, Sample } from './family.ts'
 import { groupFamilies } from './group-families.ts'
+import { logDirectoryFamilies } from './log-directory-families.ts'
 import { requestFamilies } from './request-families.ts'
 import { runtimeFamilies } from './runtime-families.ts'
 import { gather, type Scrape } from './scrape.ts'
@@ -33,6 +34,7 @@ export function exposition(sources: MetricSources, options: { ofProcess: boolean
     ...topicFamilies(),
     ...requestFamilies(sources),
     ...brokerFamilies(),
+    ...logDirectoryFamilies(),
     ...groupFamilies(),
     ...runtime.families,
   ].map(family => new PiecedMetric(family, registry))

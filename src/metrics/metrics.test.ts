@@ -247,7 +247,10 @@ t.test('after producing and consuming, a scrape has the right numbers', async t 
     t.ok(disk('count', 'write') >= 10)
     t.ok(disk('sum', 'write') > 0)
     t.equal(disk('count', 'sync'), sample('kafka_log_logflushstats_logflushrateandtimems_count'))
-    t.ok(sample('ottla_disk_usable_bytes')! < sample('ottla_disk_total_bytes')!)
+    const ofDirectory = (name: string) => sample(`${name}{logDirectory="${broker.dataDirectory}"}`)!
+    t.ok(ofDirectory('ottla_disk_usable_bytes') < ofDirectory('ottla_disk_total_bytes'))
+    t.equal(sample('kafka_log_logmanager_offlinelogdirectorycount'), 0)
+    t.equal(ofDirectory('kafka_log_logmanager_logdirectoryoffline'), 0)
     const startedMs = sample('kafka_server_app_info_starttimems')!
     t.ok(Date.now() - startedMs < 120_000 && startedMs <= Date.now())
     t.equal(sample('process_resident_memory_bytes'), undefined, "the process is the embedding program's")

@@ -110,9 +110,5 @@ function diskFamilies({ disk }: MetricSources): Family[] {
     gauge('ottla_unflushed_max_bytes', 'How many may wait; then producers do.', ({ sources }) => {
       return sources.logs.unsynced.maxBytes
     }),
-    gauge('ottla_disk_usable_bytes', 'Room left where the data are.', ({ space }) => space.usableBytes),
-    gauge('ottla_disk_total_bytes', 'Size of the file system that holds the data.', ({ space }) => {
-      return space.totalBytes
-    }),
   ]
 }

@@ -5,6 +5,12 @@
 import type { GroupCounts, MeasuredLog, MeasuredTopic, MetricSources } from './sources.ts'
 import { LogTraffic } from './traffic.ts'
 
+export interface DirectorySpace {
+  readonly path: string
+  readonly totalBytes: number
+  readonly usableBytes: number
+}
+
 export interface Scrape {
   readonly sources: MetricSources
   readonly topics: readonly MeasuredTopic[]
@@ -15,14 +21,15 @@ export interface Scrape {
   readonly traffic: LogTraffic
   readonly offlineCount: number
   readonly groups: GroupCounts
-  readonly space: { readonly totalBytes: number; readonly usableBytes: number }
+  /** Of the log directories that can be used. */
+  readonly spaces: readonly DirectorySpace[]
   /** Those that get series of their own: all, or none if they are too many. */
   readonly shownLogs: readonly MeasuredLog[]
   readonly showsOffsets: boolean
 }
 
 export async function gather(sources: MetricSources): Promise<Scrape> {
-  const space = await sources.diskSpace()
+  const spaces = await spacesOf(sources)
   const logs = [...sources.logs.all()]
   const logsByTopic = new Map<string, MeasuredLog[]>()
   const trafficByTopic = new Map<string, LogTraffic>()
@@ -55,8 +62,23 @@ export async function gather(sources: MetricSources): Promise<Scrape> {
     traffic,
     offlineCount,
     groups,
-    space,
+    spaces,
     shownLogs: logs.length > maxPartitionCount ? [] : logs,
     showsOffsets: groups.committedOffsets <= maxPartitionCount,
   }
+}
+
+/** One that cannot be looked at has none: the scrape is to tell of the others all the same. */
+async function spacesOf({ diskSpace, logDirectories }: MetricSources): Promise<DirectorySpace[]> {
+  const spaces = await Promise.all(
+    logDirectories.map(async ({ isOffline, path }) => {
+      if (isOffline) return []
+      try {
+        return [{ path, ...(await diskSpace(path)) }]
+      } catch {
+        return []
+      }
+    }),
+  )
+  return spaces.flat()
 }

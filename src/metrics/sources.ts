@@ -34,6 +34,11 @@ export interface MeasuredListener {
   readonly traffic: SocketTraffic
 }
 
+export interface MeasuredDirectory {
+  readonly path: string
+  readonly isOffline: boolean
+}
+
 export interface MeasuredTopic {
   readonly name: string
   readonly partitions: { readonly length: number }
@@ -80,7 +85,8 @@ export interface MetricSources {
   topics(): Iterable<MeasuredTopic>
   groupCounts(): GroupCounts
   groups(): Iterable<MeasuredGroup>
-  /** Of the file system that holds the data. */
-  diskSpace(): Promise<{ readonly totalBytes: number; readonly usableBytes: number }>
+  readonly logDirectories: readonly MeasuredDirectory[]
+  /** Of the file system that holds a path. */
+  diskSpace(path: string): Promise<{ readonly totalBytes: number; readonly usableBytes: number }>
   isStopping(): boolean
 }

@@ -1,7 +1,7 @@
 /**
- * DescribeLogDirs (KIP-113, room on the disk since KIP-827): the data directory, the partitions in it and
- * their sizes. Partitions that are not there are left out without an error. Nothing is ever on its way from
- * one directory to another, so no log is a future one, and none lags.
+ * DescribeLogDirs (KIP-113, room on the disk since KIP-827): the log directories, the partitions in each and their
+ * sizes. A directory that is offline is an error without partitions, and partitions that are not there are left out
+ * without one. Nothing is ever on its way from one directory to another, so no log is a future one, and none lags.
  */
 import { errorCodes } from '../../protocol-codecs/error-codes.ts'
 import {
@@ -9,12 +9,15 @@ import {
   describeLogDirsResponse,
 } from '../../protocol-codecs/messages/describe-log-dirs.ts'
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
+import type { LogDirectoryView } from '../storage/log-directory-view.ts'
+import type { PartitionLogs } from '../storage/partition-log.ts'
 import type { CatalogPartition, CatalogSnapshot } from '../storage/topic-catalog.ts'
 import { handler } from './handler.ts'
 import type { Services } from './services.ts'
 
 type WantedTopics = Infer<typeof describeLogDirsRequest>['topics']
 type Directory = InferInput<typeof describeLogDirsResponse>['results'][number]
+type Partitions = ReadonlyMap<string, Iterable<CatalogPartition>>
 
 export const describeLogDirs = handler({
   request: describeLogDirsRequest,
@@ -23,47 +26,59 @@ export const describeLogDirs = handler({
   ordering: 'pipelined',
 
   async handle({ topics }, services) {
-    return { throttleTimeMs: 0, errorCode: errorCodes.NONE, results: [await describe(topics, services)] }
+    const wanted = partitionsOf(topics, services.catalog.current())
+    const results = await Promise.all(
+      services.logDirectories.map(directory => describe(directory, wanted, services)),
+    )
+    return { throttleTimeMs: 0, errorCode: errorCodes.NONE, results }
   },
 
   refuse: (_request, error) => ({ throttleTimeMs: 0, errorCode: errorCodes[error], results: [] }),
 })
 
-async function describe(wanted: WantedTopics, services: Services): Promise<Directory> {
-  const { path } = services.logDirectory
+async function describe(
+  directory: LogDirectoryView,
+  wanted: Partitions,
+  { diskSpace, logger, logs }: Services,
+): Promise<Directory> {
+  const { path } = directory
+  const offline = { errorCode: errorCodes.KAFKA_STORAGE_ERROR, logDir: path, topics: [] }
+  if (directory.isOffline) return offline
   try {
-    const { totalBytes, usableBytes } = await services.logDirectory.space()
+    const { totalBytes, usableBytes } = await diskSpace(path)
     return {
       errorCode: errorCodes.NONE,
       logDir: path,
-      topics: topicsIn(wanted, services),
+      topics: topicsIn(directory, wanted, logs),
       totalBytes: BigInt(totalBytes),
       usableBytes: BigInt(usableBytes),
     }
   } catch (error) {
-    services.logger.error({ err: error, directory: path }, 'the data directory cannot be looked at')
-    return { errorCode: errorCodes.KAFKA_STORAGE_ERROR, logDir: path, topics: [] }
+    logger.error({ err: error, directory: path }, 'a log directory cannot be looked at')
+    return offline
   }
 }
 
-function topicsIn(wanted: WantedTopics, { catalog, logs }: Services): Directory['topics'] {
-  const found = partitionsOf(wanted, catalog.current())
-  return [...found].map(([name, partitions]) => ({
-    name,
-    partitions: [...partitions].map(partition => ({
-      partitionIndex: partition.index,
-      partitionSize: BigInt(logs.size(partition)),
-      offsetLag: 0n,
-      isFutureKey: false,
-    })),
-  }))
+function topicsIn(directory: LogDirectoryView, wanted: Partitions, logs: PartitionLogs): Directory['topics'] {
+  const topics: Directory['topics'][number][] = []
+  for (const [name, partitions] of wanted) {
+    const here = [...partitions].filter(partition => directory.holds(partition))
+    if (here.length === 0) continue
+    topics.push({
+      name,
+      partitions: here.map(partition => ({
+        partitionIndex: partition.index,
+        partitionSize: BigInt(logs.size(partition)),
+        offsetLag: 0n,
+        isFutureKey: false,
+      })),
+    })
+  }
+  return topics
 }
 
 /** The partitions that are wanted and there, each once; null means all. */
-function partitionsOf(
-  wanted: WantedTopics,
-  snapshot: CatalogSnapshot,
-): Map<string, Iterable<CatalogPartition>> {
+function partitionsOf(wanted: WantedTopics, snapshot: CatalogSnapshot): Partitions {
   if (wanted === null) {
     return new Map(Array.from(snapshot.topics.values(), topic => [topic.name, topic.partitions]))
   }

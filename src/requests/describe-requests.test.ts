@@ -198,7 +198,7 @@ t.test('DescribeLogDirs', async t => {
     t.ok(size > 0)
     for (let version = 1; version <= 5; version++) {
       const directory = await ask(version, null)
-      t.match(directory, { errorCode: 0, logDir: services.logDirectory.path, isCordoned: false })
+      t.match(directory, { errorCode: 0, logDir: services.logDirectories[0]!.path, isCordoned: false })
       t.same(sizes(directory), [
         ['orders', '0: 0', `1: ${size}`],
         ['empty', '0: 0'],
@@ -224,10 +224,10 @@ t.test('DescribeLogDirs', async t => {
   })
 
   await t.test('a directory that cannot be looked at says so', async t => {
-    const space = () => Promise.reject(Object.assign(new Error('gone'), { code: 'EIO' }))
-    const directory = await ask(4, null, { ...services, logDirectory: { path: '/lost', space } })
+    const diskSpace = () => Promise.reject(Object.assign(new Error('gone'), { code: 'EIO' }))
+    const directory = await ask(4, null, { ...services, diskSpace })
     t.equal(errorName(directory.errorCode), 'KAFKA_STORAGE_ERROR')
-    t.match(directory, { logDir: '/lost', topics: [], totalBytes: -1n })
+    t.match(directory, { logDir: services.logDirectories[0]!.path, topics: [], totalBytes: -1n })
   })
 })
 

@@ -12,9 +12,10 @@ import {
 import { type Infer, type InferInput, zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { ClusterView } from '../cluster/cluster.ts'
 import { isInternalTopicName } from '../storage/internal-topic-names.ts'
-import type { CatalogPartition, CatalogSnapshot } from '../storage/topic-catalog.ts'
+import type { CatalogSnapshot } from '../storage/topic-catalog.ts'
 import { topicNameProblem } from '../topics/topic-names.ts'
 import { topicOperations } from './authorized-operations.ts'
+import { describePartition } from './describe-partition.ts'
 import { handler } from './handler.ts'
 
 type DescribeRequest = Infer<typeof describeTopicPartitionsRequest>
@@ -90,7 +91,11 @@ function page(
       name,
       topicId: topic.id,
       isInternal: topic.isInternal,
-      partitions: partitions.map(partition => describe(partition, view)),
+      partitions: partitions.map(partition => ({
+        ...describePartition(partition, view),
+        eligibleLeaderReplicas: [],
+        lastKnownElr: [],
+      })),
       topicAuthorizedOperations: topicOperations,
     })
     const next = first + partitions.length
@@ -98,21 +103,6 @@ function page(
     room -= partitions.length
   }
   return upTo(null)
-}
-
-function describe(partition: CatalogPartition, view: ClusterView): TopicEntry['partitions'][number] {
-  const leaderId = view.leaderOf(partition)
-  return {
-    errorCode: errorCodes.NONE,
-    partitionIndex: partition.index,
-    leaderId,
-    leaderEpoch: partition.leaderEpoch,
-    replicaNodes: [leaderId],
-    isrNodes: [leaderId],
-    eligibleLeaderReplicas: [],
-    lastKnownElr: [],
-    offlineReplicas: [],
-  }
 }
 
 function missing(name: string): TopicEntry {

@@ -13,6 +13,7 @@ import { isInternalTopicName } from '../storage/internal-topic-names.ts'
 import type { CatalogSnapshot, CatalogTopic } from '../storage/topic-catalog.ts'
 import { topicNameProblem } from '../topics/topic-names.ts'
 import { clusterOperations, topicOperations } from './authorized-operations.ts'
+import { describePartition } from './describe-partition.ts'
 import { handler } from './handler.ts'
 import { protocolErrorOf } from './protocol-error.ts'
 import type { Services } from './services.ts'
@@ -135,18 +136,7 @@ function describe(topic: CatalogTopic, view: ClusterView): WritableEntry {
     name: topic.name,
     topicId: topic.id,
     isInternal: topic.isInternal,
-    partitions: topic.partitions.map(partition => {
-      const leaderId = view.leaderOf(partition)
-      return {
-        errorCode: errorCodes.NONE,
-        partitionIndex: partition.index,
-        leaderId,
-        leaderEpoch: partition.leaderEpoch,
-        replicaNodes: [leaderId],
-        isrNodes: [leaderId],
-        offlineReplicas: [],
-      }
-    }),
+    partitions: topic.partitions.map(partition => describePartition(partition, view)),
   }
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { DiskSpace } from '../platform/disk-space.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
+import type { LogDirectoryView } from '../storage/log-directory-view.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
 import type { TopicCatalog } from '../storage/topic-catalog.ts'
 import type { ConfigAdministration } from '../topics/config-administration.ts'
@@ -20,8 +21,10 @@ export interface Services {
   readonly logger: Logger
   readonly catalog: TopicCatalog
   readonly logs: PartitionLogs
-  /** Where the logs lie, and how much room there is. */
-  readonly logDirectory: { readonly path: string; space(): Promise<DiskSpace> }
+  /** Where the logs lie. */
+  readonly logDirectories: readonly LogDirectoryView[]
+  /** The room on the disk that holds a path. */
+  diskSpace(path: string): Promise<DiskSpace>
   readonly cluster: Cluster
   readonly topics: TopicAdministration
   readonly configs: ConfigAdministration

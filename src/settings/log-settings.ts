@@ -3,7 +3,8 @@
  * topic's own settings are in `topic-settings.ts`, which names for each the settings here that supply its default).
  * Names, defaults and ranges are Apache Kafka 4.4's unless `ours` or the documentation says otherwise.
  */
-import { boolean, double, int, list, long, oneOf } from './setting.ts'
+import { resolve } from 'node:path'
+import { boolean, double, int, list, long, oneOf, string } from './setting.ts'
 
 export const compressionTypes = ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'] as const
 export const timestampTypes = ['CreateTime', 'LogAppendTime'] as const
@@ -18,24 +19,34 @@ function neverZero(retention: number): string | undefined {
   return retention === 0 ? 'Value must be unlimited (-1) or greater than or equal to 1' : undefined
 }
 
-function atMostOneDirectory(directories: readonly string[]): string | undefined {
-  return directories.length > 1 ? 'Ottla keeps everything in one data directory' : undefined
+function givenTwice(directories: readonly string[]): string | undefined {
+  const paths = directories.map(directory => resolve(directory))
+  const twice = paths.find((path, n) => paths.indexOf(path) !== n)
+  return twice === undefined ? undefined : `The directory ${twice} is given twice`
 }
 
 export const logSettings = {
   'log.dirs': list(['./data'], {
     importance: 'high',
-    allowed: 'one directory',
+    allowed: 'directories, separated by commas',
     documentation:
-      'The data directory, created if it does not exist. The default lies in the working directory, where data ' +
-      'survives a restart of the machine; Kafka ships with a directory below /tmp.',
-    problem: atMostOneDirectory,
+      'Where the data are, in one directory or in several, for instance one on each disk: a new partition goes to ' +
+      'the one that has the fewest, and if one cannot be used the others are served. Created if they do not exist. ' +
+      'The default lies in the working directory, where data survives a restart of the machine; Kafka ships with a ' +
+      'directory below /tmp.',
+    problem: givenTwice,
   }),
   'log.dir': list(null, {
     importance: 'high',
-    allowed: 'one directory',
-    documentation: 'The data directory, used if log.dirs is not given.',
-    problem: atMostOneDirectory,
+    allowed: 'directories, separated by commas',
+    documentation: 'Where the data are, if log.dirs is not given.',
+    problem: givenTwice,
+  }),
+  'metadata.log.dir': string(null, {
+    importance: 'high',
+    documentation:
+      'The directory that holds the log of topics and configurations, __cluster_metadata; the first of log.dirs if ' +
+      'unset. It may be one that is not in log.dirs. Without it the broker does not start.',
   }),
   'num.partitions': int(1, {
     atLeast: 1,

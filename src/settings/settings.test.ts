@@ -80,7 +80,7 @@ t.test('bad values are told apart, in the words that Kafka uses', async t => {
     ['log.cleanup.policy', 'shred', 'List must only contain: compact, delete'],
     ['log.cleanup.policy', 'delete,delete', 'List must not contain duplicates'],
     ['log.dirs', '', 'List must not be empty'],
-    ['log.dirs', '/a,/b', 'Ottla keeps everything in one data directory'],
+    ['log.dirs', '/a,/b,/a/', 'The directory /a is given twice'],
     ['process.roles', 'controller', 'List must contain broker'],
     ['listeners', 'localhost:9092', "'localhost:9092' is not of the form NAME://host:port"],
     ['listeners', 'PLAINTEXT://:99999', "The port of 'PLAINTEXT://:99999' must be between 0 and 65535"],

@@ -145,6 +145,8 @@ export interface PartitionLogs {
   epochEnd(partition: PartitionRef, epoch: number): { readonly epoch: number; readonly endOffset: number }
   /** Leader epoch of the record at `offset`; -1 when unknown. */
   epochAt(partition: PartitionRef, offset: number): number
+  /** Whether the partition cannot be used, after an error of its disk: nobody leads it then. */
+  isOffline(partition: PartitionRef): boolean
   /** Bytes of the partition's log segments. */
   size(partition: PartitionRef): number
   /** The partition's counters, for who refuses an append before it comes here; undefined: there is no such log. */

@@ -51,6 +51,10 @@ export class MemoryLogs implements PartitionLogs {
     return log
   }
 
+  isOffline(): boolean {
+    return this.broken === 'KAFKA_STORAGE_ERROR'
+  }
+
   batches(partition: PartitionRef): readonly Buffer[] {
     return this.#log(partition).batches
   }

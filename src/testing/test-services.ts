@@ -60,7 +60,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
   const warnings: string[] = []
   const logger = warningsInto(warnings)
   const storage = await openLocalStorage({
-    directory,
+    directories: [directory],
     nodeId: testNode.nodeId,
     clusterId: undefined,
     metadataVersion: 25,
@@ -81,7 +81,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
   const { catalog } = storage
   catalog.onChange(({ snapshot }) => dynamicSettings.apply(snapshot.brokerConfigs))
   const logs = options.wrapLogs?.(storage.logs) ?? storage.logs
-  const cluster = singleNode(testNode)
+  const cluster = singleNode(testNode, logs)
   const appendBatch = (topic: string, index: number, batch: Buffer): number => {
     const partition = catalog.current().topics.get(topic)!.partitions[index]!
     const results = logs.append([{ partition, batch, origin: 'client' }], 'written')
@@ -98,7 +98,8 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     logger,
     catalog,
     logs,
-    logDirectory: { path: directory, space: () => diskSpaceOf(directory) },
+    logDirectories: storage.directories,
+    diskSpace: diskSpaceOf,
     cluster,
     topics: topicAdministration({ catalog, cluster, settings: dynamicSettings, logger }),
     configs: configAdministration({ catalog, settings: dynamicSettings, logger }),

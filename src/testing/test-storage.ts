@@ -28,6 +28,8 @@ export function temporaryDirectory(t: { teardown(handler: () => void): unknown }
 
 export interface TestStorageOptions {
   readonly directory: string
+  /** Where there are several; `directory` is that of the catalogue. */
+  readonly directories?: readonly string[]
   readonly disk?: Disk
   readonly clock?: Clock
   readonly logger?: Logger
@@ -43,7 +45,8 @@ export interface TestStorageOptions {
 export function openTestStorage(options: TestStorageOptions): Promise<LocalStorage> {
   const settings = brokerSettings({ 'write.caching.default': options.writeCaching ?? false })
   return openLocalStorage({
-    directory: options.directory,
+    directories: options.directories ?? [options.directory],
+    metadataDirectory: options.directory,
     nodeId: options.nodeId ?? 1,
     clusterId: options.clusterId,
     metadataVersion: 25,

@@ -5,6 +5,7 @@
 import { ProtocolError } from '../../../protocol-codecs/error-codes.ts'
 import {
   configRecord,
+  partitionChangeRecord,
   partitionRecord,
   producerIdsRecord,
   removeTopicRecord,
@@ -12,13 +13,14 @@ import {
 } from '../../../protocol-codecs/internal-topics/metadata-records.ts'
 import type { CatalogChange, ConfigResource } from '../topic-catalog.ts'
 import { type CatalogState, configResourceIds } from './catalog-state.ts'
-import { randomUuid } from './data-directory.ts'
+import { randomUuid } from './directory-identity.ts'
 import { encodeMetadata } from './metadata-frame.ts'
 
 /** The node on which everything lies. */
 export interface CatalogIdentity {
   readonly nodeId: number
-  readonly directoryId: string
+  /** Ids of the log directories that new partitions may go to now. */
+  openDirectoryIds(): readonly string[]
   /** Level of the feature `metadata.version` that the records are written at. */
   readonly metadataVersion: number
 }
@@ -52,8 +54,8 @@ function createTopic(
     throw new ProtocolError('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`)
   }
   const topicId = randomUuid()
-  const partitions = Array.from({ length: partitionCount }, (_, index) =>
-    partitionOf(topicId, index, identity),
+  const partitions = placesFor(partitionCount, state, identity).map((directoryId, index) =>
+    partitionOf(topicId, index, directoryId, identity),
   )
   return [
     encodeMetadata(topicRecord, 0, { name, topicId }),
@@ -62,7 +64,36 @@ function createTopic(
   ]
 }
 
-function partitionOf(topicId: string, index: number, { nodeId, directoryId }: CatalogIdentity): Buffer {
+/** For each of new partitions the directory that has the fewest by then, as Kafka places them; the first among equals. */
+function placesFor(partitionCount: number, state: CatalogState, identity: CatalogIdentity): string[] {
+  const counts = new Map(identity.openDirectoryIds().map(id => [id, state.partitionCounts.get(id) ?? 0]))
+  if (counts.size === 0) throw new ProtocolError('KAFKA_STORAGE_ERROR', 'No log directory is online.')
+  return Array.from({ length: partitionCount }, () => {
+    const [id, count] = [...counts].reduce((fewest, next) => (next[1] < fewest[1] ? next : fewest))
+    counts.set(id, count + 1)
+    return id
+  })
+}
+
+/** A partition, and the log directory that it is found or put in. */
+export interface Assignment {
+  readonly topicId: string
+  readonly index: number
+  readonly directoryId: string
+}
+
+export function assignPartitions(assignments: readonly Assignment[]): Buffer[] {
+  return assignments.map(({ topicId, index, directoryId }) =>
+    encodeMetadata(partitionChangeRecord, 1, { partitionId: index, topicId, directories: [directoryId] }),
+  )
+}
+
+function partitionOf(
+  topicId: string,
+  index: number,
+  directoryId: string,
+  { nodeId }: CatalogIdentity,
+): Buffer {
   return encodeMetadata(partitionRecord, 1, {
     partitionId: index,
     topicId,
@@ -97,7 +128,9 @@ function createPartitions(
   if (partitionCount <= first) {
     throw new ProtocolError('INVALID_PARTITIONS', `Topic already has ${first} partition(s).`)
   }
-  return Array.from({ length: partitionCount - first }, (_, n) => partitionOf(id, first + n, identity))
+  return placesFor(partitionCount - first, state, identity).map((directoryId, n) =>
+    partitionOf(id, first + n, directoryId, identity),
+  )
 }
 
 function alterConfigs({ alterations }: ChangeOf<'alter-configs'>, state: CatalogState): Buffer[] {

@@ -13,6 +13,7 @@ import type {
   CatalogTopic,
   ConfigResource,
 } from '../topic-catalog.ts'
+import { assignedDirectory } from './directory-identity.ts'
 import type { MetadataRecord } from './metadata-frame.ts'
 
 type Configs = Readonly<Record<string, string>>
@@ -27,6 +28,8 @@ export interface TopicState {
   readonly name: string
   readonly id: string
   readonly leaderEpochs: number[]
+  /** Of each partition the id of the log directory that it lives in; undefined: it has not got one yet. */
+  readonly directoryIds: (string | undefined)[]
   overrides: Configs
 }
 
@@ -40,6 +43,8 @@ export class CatalogState {
   readonly topicsById = new Map<string, TopicState>()
   readonly topicsByName = new Map<string, TopicState>()
   nextProducerId = 0
+  /** How many partitions live in each log directory, by its id. */
+  readonly partitionCounts = new Map<string, number>()
   private readonly brokerConfigs = new Map<string, Configs>()
   private readonly resolver: TopicConfigResolver
   private resolveConfig: (overrides: Configs) => TopicConfig
@@ -58,18 +63,27 @@ export class CatalogState {
     switch (record.type) {
       case 'TopicRecord': {
         const { name, topicId: id } = record.value
-        const topic: TopicState = { name, id, leaderEpochs: [], overrides: noConfigs }
+        const topic: TopicState = { name, id, leaderEpochs: [], directoryIds: [], overrides: noConfigs }
         this.topicsById.set(id, topic)
         this.topicsByName.set(name, topic)
         this.touchedIds.add(id)
         break
       }
       case 'PartitionRecord': {
-        const { topicId, partitionId, leaderEpoch } = record.value
+        const { topicId, partitionId, leaderEpoch, directories } = record.value
         const topic = this.topicsById.get(topicId)
         if (topic === undefined) break
         topic.leaderEpochs[partitionId] = leaderEpoch
+        this.assign(topic, partitionId, assignedDirectory(directories))
         this.touchedIds.add(topicId)
+        break
+      }
+      case 'PartitionChangeRecord': {
+        const { topicId, partitionId, directories } = record.value
+        const topic = this.topicsById.get(topicId)
+        if (topic === undefined || directories === null) break
+        // Where it lives is not in the snapshots: it concerns nobody but this engine.
+        this.assign(topic, partitionId, assignedDirectory(directories))
         break
       }
       case 'ConfigRecord': {
@@ -90,7 +104,10 @@ export class CatalogState {
         // Its configurations go with it: they are kept by name, and the name is free again.
         const { topicId } = record.value
         const topic = this.topicsById.get(topicId)
-        if (topic !== undefined) this.topicsByName.delete(topic.name)
+        if (topic !== undefined) {
+          this.topicsByName.delete(topic.name)
+          for (const index of topic.directoryIds.keys()) this.assign(topic, index, undefined)
+        }
         this.topicsById.delete(topicId)
         this.touchedIds.add(topicId)
         break
@@ -101,6 +118,15 @@ export class CatalogState {
       case 'FeatureLevelRecord':
         break
     }
+  }
+
+  private assign(topic: TopicState, index: number, directoryId: string | undefined): void {
+    const before = topic.directoryIds[index]
+    if (before !== undefined) this.partitionCounts.set(before, this.partitionCounts.get(before)! - 1)
+    if (directoryId !== undefined) {
+      this.partitionCounts.set(directoryId, (this.partitionCounts.get(directoryId) ?? 0) + 1)
+    }
+    topic.directoryIds[index] = directoryId
   }
 
   /** What is set on a resource; undefined: there is no such topic. */

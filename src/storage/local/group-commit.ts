@@ -1,5 +1,5 @@
 /**
- * Group commit: logs with bytes that are not on disk yet are synced side by side, each by one sync at a
+ * Group commit of a log directory: logs with bytes that are not on disk yet are synced side by side, each by one sync at a
  * time. What is appended while a log's sync runs is covered by its next one, so under load one sync
  * serves many appends. Names of new files are synced before their bytes count as safe.
  *
@@ -28,6 +28,8 @@ const maxSettlingSyncs = 2
 export class GroupCommit {
   /** Set by the owner, when it is open; without it every log is synced in its own files. */
   journal: Journal | undefined
+  /** Set by the owner: told when the names of logs' directories could not be synced, before those who wait are. */
+  namesFailed: (error: unknown) => void = () => {}
   private readonly disk: Disk
   private readonly clock: Clock
   private readonly logger: Logger
@@ -43,7 +45,7 @@ export class GroupCommit {
   private settlingCount = 0
   private isJournaling = false
   private readonly postponed = new Set<PartitionLog>()
-  private readonly maxConcurrentSyncs = halfOfThreadPool()
+  private readonly maxConcurrentSyncs: number
   /** Logs by the order in which they were opened, and up to which of them directories' names are on disk. */
   private readonly directoryNumbers = new WeakMap<PartitionLog, number>()
   private openedCount = 0
@@ -52,10 +54,11 @@ export class GroupCommit {
   private idleListeners: (() => void)[] = []
   private isScheduled = false
 
-  constructor(disk: Disk, clock: Clock, logger: Logger) {
+  constructor(disk: Disk, clock: Clock, logger: Logger, maxConcurrentSyncs = halfOfThreadPool()) {
     this.disk = disk
     this.clock = clock
     this.logger = logger
+    this.maxConcurrentSyncs = maxConcurrentSyncs
   }
 
   /** Takes note of a log whose directory was made before this call; gives its number. */
@@ -222,6 +225,9 @@ export class GroupCommit {
     try {
       await this.disk.syncDirectory(path)
       this.syncedDirectories = covered
+    } catch (error) {
+      this.namesFailed(error)
+      throw error
     } finally {
       this.directorySync = undefined
     }

@@ -68,6 +68,8 @@ interface JournalPart {
 }
 
 export class Journal {
+  /** Set by the owner: told when the disk has failed under the journal. */
+  diskFailed: (error: Error) => void = () => {}
   private readonly open: () => PartitionLog
   private readonly pool: BufferPool
   private readonly clock: Clock
@@ -170,6 +172,7 @@ export class Journal {
       this.restsUntilMs = this.clock.monotonic() + restMs
     }
     this.logger.warn({ err: error }, 'the journal could not be written; each log is synced by itself')
+    if (this.isGivenUp) this.diskFailed(error)
   }
 
   private keyOf(log: PartitionLog): Buffer {

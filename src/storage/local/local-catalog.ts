@@ -14,8 +14,15 @@ import { recordsOf } from '../../../protocol-codecs/read-records.ts'
 import { batchLastOffsetDelta, batchMaxTimestamp } from '../../../protocol-codecs/record-batch.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { TopicConfigResolver } from '../../settings/topic-config.ts'
+import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogChange, CatalogEvent, CatalogSnapshot, TopicCatalog } from '../topic-catalog.ts'
-import { type CatalogIdentity, recordsOfChange, takeProducerIds } from './catalog-changes.ts'
+import {
+  type Assignment,
+  assignPartitions,
+  type CatalogIdentity,
+  recordsOfChange,
+  takeProducerIds,
+} from './catalog-changes.ts'
 import { CatalogState, emptySnapshot } from './catalog-state.ts'
 import { DamagedLogError } from './damaged-log.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-frame.ts'
@@ -33,6 +40,8 @@ interface QueuedChange {
 
 /** As many ids are taken at once; Kafka's ProducerIdsBlock has the same size. */
 const producerIdBlockSize = 1000
+/** Of an assignment of partitions, so that a batch stays small. */
+const maxAssignmentsPerBatch = 1000
 /** The epoch in which a single node leads its own metadata. */
 const metadataLeaderEpoch = 1
 
@@ -105,6 +114,19 @@ export class LocalCatalog implements TopicCatalog {
     // An id that is given twice makes new records look like duplicates, so these wait for the disk always.
     await this.enqueue(take, true)
     return { first, count: producerIdBlockSize }
+  }
+
+  /** Id of the log directory that a partition lives in; undefined: it has not got one yet. */
+  directoryOf({ topicId, index }: PartitionRef): string | undefined {
+    return this.state.topicsById.get(topicId)?.directoryIds[index]
+  }
+
+  /** Takes note of the log directories that partitions live in; on disk when it resolves. */
+  async assign(assignments: readonly Assignment[]): Promise<void> {
+    for (let from = 0; from < assignments.length; from += maxAssignmentsPerBatch) {
+      const some = assignments.slice(from, from + maxAssignmentsPerBatch)
+      await this.enqueue(() => assignPartitions(some), true)
+    }
   }
 
   private enqueue(records: () => Buffer[], needsDisk: boolean): Promise<CatalogSnapshot> {

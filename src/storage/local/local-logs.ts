@@ -29,7 +29,6 @@ import { type BatchFacts, factsOf } from './batch-facts.ts'
 import { DamagedLogError } from './damaged-log.ts'
 import { findMaxTimestamp, findTimestamp } from './find-timestamp.ts'
 import { GatheredRead, offsetsOf, readEnd } from './gathered-read.ts'
-import type { GroupCommit } from './group-commit.ts'
 import { isDiskFailure, type PartitionLog } from './partition-log.ts'
 import { planRead, type ReadPlan, readCold, readWarm } from './read-batches.ts'
 import type { UnsyncedBytes } from './unsynced-bytes.ts'
@@ -41,20 +40,21 @@ const failureReportIntervalMs = 10_000
 type Listener = (change: LogChange) => void
 
 export class LocalLogs implements PartitionLogs {
-  /** Set by the owner: makes the log start offsets durable. */
-  saveLogStartOffsets: () => Promise<void> = () => Promise.resolve()
+  /** Set by the owner: makes the start offset of a log durable. */
+  saveLogStartOffset: (log: PartitionLog) => Promise<void> = () => Promise.resolve()
   /** Of the logs that are gone. */
   readonly deletedTraffic = new LogTraffic()
   readonly unsynced: UnsyncedBytes
   private readonly pool: BufferPool
-  private readonly commit: GroupCommit
+  private readonly commit: { idle(): Promise<unknown> }
   private readonly coldReads = new TaskLimit(halfOfThreadPool())
   private readonly logs = new Map<string, PartitionLog[]>()
   private readonly watchers = new Map<PartitionLog, Set<Listener>>()
   /** Logs whose watchers are to be told, with the readable bytes that they were told of last. */
   private readonly moved = new Map<PartitionLog, number>()
 
-  constructor(pool: BufferPool, commit: GroupCommit, unsynced: UnsyncedBytes) {
+  /** `commit` tells when nothing waits to be synced. */
+  constructor(pool: BufferPool, commit: { idle(): Promise<unknown> }, unsynced: UnsyncedBytes) {
     this.pool = pool
     this.commit = commit
     this.unsynced = unsynced
@@ -89,6 +89,10 @@ export class LocalLogs implements PartitionLogs {
       this.watchers.delete(log)
     }
     return logs
+  }
+
+  isOffline(partition: PartitionRef): boolean {
+    return this.find(partition)?.isOffline ?? false
   }
 
   has(partition: PartitionRef): boolean {
@@ -377,7 +381,7 @@ export class LocalLogs implements PartitionLogs {
     // Retention may have moved it up before, which nobody was promised.
     if (offset > log.storedStartOffset) {
       try {
-        await this.saveLogStartOffsets()
+        await this.saveLogStartOffset(log)
       } catch (error) {
         const message = `The log start offset could not be stored: ${(error as Error).message}`
         throw new ProtocolError('KAFKA_STORAGE_ERROR', message)
@@ -387,8 +391,8 @@ export class LocalLogs implements PartitionLogs {
   }
 
   /** Resolves when nothing waits to be synced. */
-  idle(): Promise<void> {
-    return this.commit.idle()
+  async idle(): Promise<void> {
+    await this.commit.idle()
   }
 }
 

@@ -1,229 +1,174 @@
 /**
- * The on-disk engine: one data directory with the metadata log, a log for each partition, and the
- * checkpoints over them. Implements the two seams; everybody else sees `PartitionLogs` and
- * `TopicCatalog` only.
+ * The on-disk engine: the catalogue, and one or more log directories with the logs of its partitions. Implements the two
+ * seams; everybody else sees `PartitionLogs` and `TopicCatalog` only. What a directory is, and in which order it is
+ * opened and closed, is in `log-directory.ts`; here is what concerns several: which of them holds what.
  *
- * Life of a data directory: opened under a lock; the clean-shutdown mark, if there, is taken away
- * first, so that a crash from here on is seen as one; logs are opened, and what a crash left unsynced is
- * synced before anybody reads it, with what the journal gives back; while running, recovery points and log start offsets are checkpointed and
- * old segments removed now and then; on close everything is synced, closed, checkpointed, and the mark is put
- * back last.
+ * A partition whose directory is missing or has failed is offline until a start finds the directory in order. It is
+ * never made anew elsewhere: its records are not lost, they are only not here.
  */
-import { dirname, join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { BufferPool } from '../../platform/buffer-pool.ts'
-import type { Clock, Timer } from '../../platform/clock.ts'
-import type { Disk } from '../../platform/disk.ts'
-import type { Logger } from '../../platform/logger.ts'
+import { halfOfThreadPool } from '../../platform/thread-pool.ts'
 import type { TopicConfig, TopicConfigResolver } from '../../settings/topic-config.ts'
-import { clusterMetadataTopic } from '../internal-topic-names.ts'
-import type { PartitionRef } from '../partition-log.ts'
+import type { LogDirectoryView } from '../log-directory-view.ts'
 import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
-import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
-import { FileRemoval } from './file-removal.ts'
-import { GroupCommit } from './group-commit.ts'
-import { Journal, journalConfig, journalPartition, keyOf } from './journal.ts'
-import type { JournaledOffsets } from './journaled-offsets.ts'
+import { catalogueUnusable, claimDirectories } from './claim-directories.ts'
+import { DataDirectoryError, DirectoryConflictError } from './data-directory.ts'
+import type { DirectoryIdentity } from './directory-identity.ts'
+import { type Opening, offlineLog } from './directory-logs.ts'
 import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
-import { partitionDirectoryName } from './log-files.ts'
-import { OffsetCheckpoints } from './offset-checkpoints.ts'
-import { openLog } from './open-log.ts'
+import { locatePartitions } from './locate-partitions.ts'
+import { LogDirectory, type LogDirectoryOptions } from './log-directory.ts'
 import { OpenSegments } from './open-segments.ts'
-import { deletePartitions, requireOwner, tidyPartitionDirectories } from './partition-directories.ts'
-import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
-import { RetentionCheck } from './retention-check.ts'
-import { requireSoundCatalogue } from './sound-catalogue.ts'
+import type { PartitionLog } from './partition-log.ts'
 import { UnsyncedBytes } from './unsynced-bytes.ts'
 
-export interface LocalStorageOptions {
-  readonly directory: string
+export interface LocalStorageOptions extends LogDirectoryOptions {
+  /** The log directories; new partitions go to the one that has the fewest. */
+  readonly directories: readonly string[]
+  /** Where the catalogue is: one of them, or one that is for nothing else. Default: the first. */
+  readonly metadataDirectory?: string | undefined
   readonly nodeId: number
-  /** The cluster that the directory must belong to; undefined: whichever, or a new one. */
+  /** The cluster that the directories must belong to; undefined: whichever, or a new one. */
   readonly clusterId: string | undefined
   readonly metadataVersion: number
   readonly maxOpenSegments: number
   /** Bytes that may wait to be synced, over all logs. */
   readonly maxUnsyncedBytes: number
-  readonly producerIdExpirationMs: () => number
-  /** Between two checkpoints of the recovery points, and of the log start offsets. */
-  readonly checkpointIntervalMs: number
-  readonly startOffsetCheckpointIntervalMs: number
-  /** From the start to the first search for old segments, and between two. */
-  readonly initialTaskDelayMs: number
-  readonly retentionCheckIntervalMs: number
   readonly topicConfigs: TopicConfigResolver
-  readonly isJournalEnabled: boolean
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly pool: BufferPool
+}
+
+/** Work that every directory does by itself. */
+interface Background {
+  idle(): Promise<void>
 }
 
 export interface LocalStorage {
+  /** Of the catalogue's directory. */
   readonly identity: DirectoryIdentity
   readonly logs: LocalLogs
   readonly catalog: LocalCatalog
-  readonly retention: RetentionCheck
-  readonly removal: FileRemoval
-  /** Syncs and closes everything and leaves the mark of a clean shutdown. */
+  /** All that were asked for, in that order; that of the catalogue comes first where it is for nothing else. */
+  readonly directories: readonly LogDirectoryView[]
+  readonly retention: Background & { run(): Promise<void> }
+  readonly removal: Background
+  /** Syncs and closes everything and leaves the marks of a clean shutdown. */
   close(): Promise<void>
 }
 
-/** Syncs of index files that are under way at the same time while closing. */
-const concurrentSyncs = 8
-const notWritten = 'checkpoints could not be written; they are tried again'
-/** Logs that are made in one turn of the event loop. */
-const logsPerTurn = 16
-const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: clusterMetadataTopic, index: 0 }
-
 export async function openLocalStorage(options: LocalStorageOptions): Promise<LocalStorage> {
-  const { directory, disk, clock, logger, pool } = options
-  disk.makeDirectory(directory)
-  const unlock = lockDirectory(directory)
+  const { clusterId, disk, logger, nodeId, pool, topicConfigs } = options
+  const paths = options.directories
+  const metadataPath = options.metadataDirectory ?? paths[0]!
+  const { claimed, failed } = claimDirectories({ paths, metadataPath, nodeId, clusterId, disk, logger })
+  const isOnly = claimed.length + failed.length === 1
+  // A topic may promise more than others, so that it exists is on disk whatever those promise.
+  const metadataConfig: TopicConfig = {
+    ...topicConfigs(new Map())({}),
+    segmentBytes: 0x7fffffff,
+    writeCaching: false,
+  }
+  const each = async (work: (directory: LogDirectory) => unknown): Promise<void> => {
+    await Promise.all(directories.map(work))
+  }
+  const holderOf = (log: PartitionLog) => directories.find(directory => directory.holds(log))
+  const unsynced = new UnsyncedBytes(options.maxUnsyncedBytes, log => holderOf(log)?.commit.settle(log))
+  const logs = new LocalLogs(pool, { idle: () => each(({ commit }) => commit.idle()) }, unsynced)
+  const shared = {
+    openSegments: new OpenSegments(options.maxOpenSegments),
+    unsynced,
+    maxConcurrentSyncs: Math.max(1, Math.floor(halfOfThreadPool() / claimed.length)),
+    isOnly,
+    config: metadataConfig,
+    offsetsMoved: logs.offsetsMoved.bind(logs),
+  }
+  const directories = claimed.map(claim => new LogDirectory(claim, options, shared))
+  const metadata = directories[0]!
+
+  /** A step of a directory's start: where it fails, the directory stays out, unless it is that of the catalogue. */
+  const step = async (directory: LogDirectory, work: () => void | Promise<void>): Promise<void> => {
+    if (directory.isOffline) return
+    try {
+      await work()
+    } catch (error) {
+      if (isOnly || error instanceof DirectoryConflictError) throw error
+      if (directory === metadata) throw catalogueUnusable(directory.path, error as Error)
+      directory.fail(error as Error)
+    }
+  }
+  const online = (): LogDirectory[] => directories.filter(({ isOffline }) => !isOffline)
+  const openForNew = (): LogDirectory[] =>
+    paths.flatMap(path => online().find(directory => directory.path === path) ?? [])
+  const addOffline = (opening: Opening, path: string): void => {
+    const error = new Error('its log directory is offline')
+    logs.add(offlineLog(opening, path, metadata.environment, error))
+  }
+
   try {
-    const identity = identify(disk, directory, options)
-    const cleanShutdownPath = join(directory, cleanShutdownName)
-    const wasShutDownCleanly = disk.readFile(cleanShutdownPath) !== undefined
-    const checkpoints = new OffsetCheckpoints(disk, directory, logger)
-    // First of all: a start that is refused leaves everything as it was.
-    const metadataName = partitionDirectoryName(metadataPartition)
-    requireSoundCatalogue(disk, join(directory, metadataName), {
-      wasShutDownCleanly,
-      recoveryPoint: checkpoints.recoveryPoint(metadataName),
-    })
-    if (wasShutDownCleanly) {
-      disk.remove(cleanShutdownPath)
-      await disk.syncDirectory(directory)
-    }
-    const hasJournal = disk.isDirectory(join(directory, partitionDirectoryName(journalPartition)))
-
-    const commit = new GroupCommit(disk, clock, logger)
-    const removal = new FileRemoval(disk, clock, logger)
-    const unsynced = new UnsyncedBytes(options.maxUnsyncedBytes, log => commit.settle(log))
-    const environment: PartitionLogEnvironment = {
-      disk,
-      clock,
-      logger,
-      openSegments: new OpenSegments(options.maxOpenSegments),
-      unsynced,
-      random: Math.random,
-      isJournaled: true,
-      syncWanted: log => commit.request(log),
-      offsetsMoved: log => logs.offsetsMoved(log),
-      discard: path => removal.removeAfter(0, [path]),
-    }
-    const logs = new LocalLogs(pool, commit, unsynced)
-
-    const open = (
-      partition: PartitionRef,
-      config: TopicConfig,
-      environment: PartitionLogEnvironment,
-      wasClosedCleanly: boolean,
-      journaled?: JournaledOffsets,
-    ): PartitionLog => {
-      const name = partitionDirectoryName(partition)
-      const path = join(directory, name)
-      requireOwner(disk, path, partition.topicId, logger)
-      disk.makeDirectory(path)
-      const log = openLog(partition, path, config, environment, {
-        wasShutDownCleanly: wasClosedCleanly,
-        recoveryPoint: checkpoints.recoveryPoint(name),
-        // The journal's own segments go in any order, so its gaps mean nothing.
-        recoveryPointIsKnown: partition !== journalPartition && checkpoints.recoveryPointsWereKnown,
-        logStartOffset: checkpoints.logStartOffset(name),
-        highWatermark: checkpoints.highWatermark(name),
-        journaled,
-      })
-      commit.opened(log)
-      return log
-    }
-
-    // A topic may promise more than others, so that it exists is on disk whatever those promise.
-    const metadataConfig: TopicConfig = {
-      ...options.topicConfigs(new Map())({}),
-      segmentBytes: 0x7fffffff,
-      writeCaching: false,
-    }
-    const ownEnvironment = { ...environment, isJournaled: false }
-    const metadataLog = open(metadataPartition, metadataConfig, ownEnvironment, wasShutDownCleanly)
+    metadata.requireSoundCatalogue()
+    for (const directory of directories) await step(directory, () => directory.begin())
+    if (openForNew().length === 0) throw new DataDirectoryError(`none of ${paths.join(', ')} can be used`)
+    const metadataLog = metadata.openMetadataLog()
     const catalog = new LocalCatalog(
       metadataLog,
-      { ...identity, metadataVersion: options.metadataVersion },
-      clock,
-      options.topicConfigs,
+      {
+        nodeId,
+        metadataVersion: options.metadataVersion,
+        openDirectoryIds: () => openForNew().map(({ id }) => id),
+      },
+      options.clock,
+      topicConfigs,
     )
     const { deletedIds } = catalog.load()
 
-    const openJournal = (): PartitionLog => {
-      const environment = { ...ownEnvironment, syncWanted: () => {} }
-      return open(journalPartition, journalConfig(metadataConfig), environment, false)
+    for (const directory of directories) {
+      await step(directory, () => directory.tidy(catalog.current(), deletedIds))
     }
-    const journal = new Journal(openJournal, pool, clock, logger)
-    const journaled = hasJournal ? journal.offsets() : new Map<string, JournaledOffsets>()
-
-    tidyPartitionDirectories(directory, catalog.current(), deletedIds, { disk, logger, removal })
-    const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
-      let log: PartitionLog
-      try {
-        log = open(partition, topic.config, environment, wasShutDownCleanly, journaled.get(keyOf(partition)))
-      } catch (error) {
-        // The others go on; this one answers with errors until a restart can open it.
-        logger.error({ err: error, ...partition }, 'a partition could not be opened; it is offline')
-        log = offlineLog(partition, topic.config, error as Error)
-        // Its checkpoints are to stay as they are.
-        const name = partitionDirectoryName(partition)
-        log.recoveryPoint = checkpoints.recoveryPoint(name)
-        log.logStartOffset = checkpoints.logStartOffset(name)
-        log.logEndOffset = Math.max(log.recoveryPoint, log.logStartOffset)
-      }
-      logs.add(log)
+    const isComplete = failed.length === 0 && online().length === directories.length
+    const { assignments, missing, openings } = locatePartitions(
+      catalog.current().topics.values(),
+      online(),
+      partition => catalog.directoryOf(partition),
+      isComplete ? openForNew() : [],
+    )
+    if (assignments.length > 0) await catalog.assign(assignments)
+    for (const [directory, wanted] of openings) {
+      await step(directory, () => directory.openPartitions(wanted, log => logs.add(log)))
+      for (const opening of wanted) if (!logs.has(opening.partition)) addOffline(opening, directory.path)
     }
-    const offlineLog = (partition: PartitionRef, config: TopicConfig, error: Error): PartitionLog => {
-      const name = partitionDirectoryName(partition)
-      const log = new PartitionLog(partition, join(directory, name), config, environment)
-      log.goOffline(error)
-      return log
+    for (const opening of missing) addOffline(opening, `directory.id=${opening.directoryId ?? ''}`)
+    if (missing.length > 0) {
+      logger.error(
+        {
+          partitions: missing.length,
+          directoryIds: [...new Set(missing.map(({ directoryId }) => directoryId))],
+        },
+        'partitions are offline because their log directory is missing; they are back when a start finds it',
+      )
     }
-    for (const topic of catalog.current().topics.values()) {
-      for (const partition of topic.partitions) openPartition(topic, partition)
+    for (const directory of directories) {
+      await step(directory, () => directory.complete((topicId, index) => logs.find({ topicId, index })))
     }
 
-    const all = (): PartitionLog[] => [metadataLog, ...logs.all()]
-    const syncAll = async (): Promise<void> => {
-      for (const log of all()) if (!log.isSynced) commit.settle(log)
-      await commit.idle()
-    }
-    if (hasJournal) {
-      journaled.clear()
-      journal.replay((topicId, index) => logs.find({ topicId, index }))
-    }
-    if (!wasShutDownCleanly || hasJournal) await syncAll()
-    // What follows a gap is to be known as whole before the journal lets go of it.
-    const isCheckpointed =
-      (!hasJournal && checkpoints.recoveryPointsWereKnown) ||
-      attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
-    if (hasJournal && isCheckpointed) await journal.removeIfSettled()
-    if (options.isJournalEnabled && isCheckpointed) commit.journal = journal
-    if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
-
-    /** Makes logs for the partitions of a topic that have none, some per turn: each costs a few file system calls. */
+    /** Makes logs for the partitions of a topic that have none. */
     const addLogs = async (topic: CatalogTopic): Promise<void> => {
-      const added = topic.partitions.filter(partition => !logs.has(partition))
-      // What the checkpoints say is of an earlier topic of that name.
-      const isForgotten =
-        !checkpoints.mention(added) ||
-        attempt(logger, 'checkpoints could not be written', () => checkpoints.write(all()))
-      for (const [n, partition] of added.entries()) {
-        if (n > 0 && n % logsPerTurn === 0) await nextTurn()
-        if (isForgotten) openPartition(topic, partition)
-        else logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
+      const added = new Map(directories.map(directory => [directory.id, [] as Opening[]]))
+      for (const partition of topic.partitions) {
+        if (logs.has(partition)) continue
+        const opening = { partition, config: topic.config }
+        const openings = added.get(catalog.directoryOf(partition) ?? '')
+        if (openings === undefined) addOffline(opening, topic.name)
+        else openings.push(opening)
+      }
+      for (const directory of directories) {
+        const openings = added.get(directory.id)!
+        if (openings.length > 0) await directory.addPartitions(openings, log => logs.add(log))
       }
     }
     catalog.prepare = async ({ created, deleted, changed }: CatalogEvent) => {
       for (const topic of deleted) {
-        const { fileDeleteDelayMs } = options.topicConfigs(catalog.current().brokerConfigs)({})
-        await deletePartitions(logs.removeTopic(topic), fileDeleteDelayMs, { disk, logger, removal })
+        const { fileDeleteDelayMs } = topicConfigs(catalog.current().brokerConfigs)({})
+        const removed = logs.removeTopic(topic)
+        await each(directory => directory.deletePartitions(removed, fileDeleteDelayMs))
       }
       for (const topic of created) await addLogs(topic)
       for (const topic of changed) {
@@ -231,116 +176,44 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         await addLogs(topic)
       }
     }
-
-    let saving: Promise<void> | undefined
-    logs.saveLogStartOffsets = () => {
-      // Once for all the partitions of a request.
-      saving ??= Promise.resolve().then(() => {
-        saving = undefined
-        checkpoints.writeLogStartOffsets(all())
-      })
-      return saving
+    logs.saveLogStartOffset = async log => {
+      await holderOf(log)?.saveLogStartOffsets()
     }
+    for (const directory of directories) directory.start()
 
-    const storeLogStarts = (): Promise<void> => logs.saveLogStartOffsets()
-    const retention = new RetentionCheck(() => logs.all(), { disk, clock, logger, removal, storeLogStarts })
-    const timers = new Set<Timer>()
-    const repeat = (firstDelayMs: number, intervalMs: number, work: () => void): void => {
-      const timer = clock.after(firstDelayMs, () => {
-        timers.delete(timer)
-        repeat(intervalMs, intervalMs, work)
-        work()
-      })
-      timers.add(timer)
-    }
-    const { checkpointIntervalMs, startOffsetCheckpointIntervalMs } = options
-    repeat(checkpointIntervalMs, checkpointIntervalMs, () => {
-      for (const log of all()) {
-        log.producers.expire(clock.now(), options.producerIdExpirationMs())
-        attempt(logger, 'index entries could not be written; they are tried again', () => {
-          if (log.isOffline) return
-          log.activeSegment.writeIndexes()
-          log.epochs.store()
-        })
-      }
-      attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
-      attempt(logger, 'the journal could not be rolled; it is tried again', () => journal.roll())
-      commit.settleJournal()
-    })
-    repeat(startOffsetCheckpointIntervalMs, startOffsetCheckpointIntervalMs, () => {
-      attempt(logger, notWritten, () => checkpoints.writeLogStartOffsets(all()))
-    })
-    repeat(options.initialTaskDelayMs, options.retentionCheckIntervalMs, () => void retention.run())
-
-    const close = async (): Promise<void> => {
-      for (const timer of timers) timer.cancel()
-      try {
-        await catalog.idle()
-        await retention.close()
-        await removal.close()
-        await syncAll()
-        const logsToClose = all()
-        let isWhole = logsToClose.every(log => !log.isOffline)
-        const note = (message: string, work: () => void): void => {
-          if (!attempt(logger, message, work)) isWhole = false
-        }
-        note('checkpoints could not be written', () => checkpoints.write(logsToClose))
-        for (const log of logsToClose) {
-          note(`${log.directory} could not be closed in order`, () => log.close())
-        }
-        const isJournalGone = isWhole && (await journal.removeIfSettled())
-        if (!isJournalGone) {
-          journal.close()
-          return
-        }
-        await syncIndexes(disk, logsToClose)
-        disk.replaceFile(cleanShutdownPath, '{"version":0,"brokerEpoch":-1}', true)
-      } catch (error) {
-        logger.error({ err: error }, 'the shutdown is not clean; the next start recovers the logs')
-      } finally {
-        unlock()
+    const viewOf = (path: string): LogDirectoryView => {
+      const directory = directories.find(each => each.path === path)
+      return {
+        path,
+        get isOffline() {
+          return directory?.isOffline ?? true
+        },
+        holds(partition) {
+          const log = logs.find(partition)
+          return log !== undefined && directory?.holds(log) === true
+        },
       }
     }
     let closed: Promise<void> | undefined
     return {
-      identity,
+      identity: claimed[0]!.identity,
       logs,
       catalog,
-      retention,
-      removal,
+      directories: [...new Set(paths.includes(metadata.path) ? paths : [metadata.path, ...paths])].map(
+        viewOf,
+      ),
+      retention: {
+        run: () => each(({ retention }) => retention.run()),
+        idle: () => each(({ retention }) => retention.idle()),
+      },
+      removal: { idle: () => each(({ removal }) => removal.idle()) },
       close() {
-        closed ??= close()
+        closed ??= each(directory => directory.close(catalog.idle()))
         return closed
       },
     }
   } catch (error) {
-    unlock()
+    for (const claim of claimed) claim.release()
     throw error
   }
-}
-
-function attempt(logger: Logger, message: string, work: () => void): boolean {
-  try {
-    work()
-    return true
-  } catch (error) {
-    logger.error({ err: error }, message)
-    return false
-  }
-}
-
-/** Syncs the index files that closing the logs has written, some at a time. */
-async function syncIndexes(disk: Disk, logs: readonly PartitionLog[]): Promise<void> {
-  const unsynced = logs.flatMap(log => log.segments.filter(segment => segment.hasUnsyncedIndexes))
-  const directories = new Set(unsynced.map(segment => dirname(segment.path)))
-  const work = [
-    ...unsynced.map(segment => () => segment.syncIndexes()),
-    ...[...directories].map(path => () => disk.syncDirectory(path)),
-  ]
-  const worker = async (): Promise<void> => {
-    for (let next = work.pop(); next !== undefined; next = work.pop()) await next()
-  }
-  const outcomes = await Promise.allSettled(Array.from({ length: concurrentSyncs }, worker))
-  const failed = outcomes.find(outcome => outcome.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
 }

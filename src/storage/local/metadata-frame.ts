@@ -6,6 +6,7 @@ import { codecFor } from '../../../protocol-codecs/compile-codec.ts'
 import {
   configRecord,
   featureLevelRecord,
+  partitionChangeRecord,
   partitionRecord,
   producerIdsRecord,
   removeTopicRecord,
@@ -20,6 +21,7 @@ const frameVersion = 1
 export type MetadataRecord =
   | { readonly type: 'TopicRecord'; readonly value: Infer<typeof topicRecord> }
   | { readonly type: 'PartitionRecord'; readonly value: Infer<typeof partitionRecord> }
+  | { readonly type: 'PartitionChangeRecord'; readonly value: Infer<typeof partitionChangeRecord> }
   | { readonly type: 'RemoveTopicRecord'; readonly value: Infer<typeof removeTopicRecord> }
   | { readonly type: 'ConfigRecord'; readonly value: Infer<typeof configRecord> }
   | { readonly type: 'ProducerIdsRecord'; readonly value: Infer<typeof producerIdsRecord> }
@@ -28,6 +30,7 @@ export type MetadataRecord =
 const described: readonly Message[] = [
   topicRecord,
   partitionRecord,
+  partitionChangeRecord,
   removeTopicRecord,
   configRecord,
   producerIdsRecord,

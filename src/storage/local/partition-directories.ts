@@ -31,6 +31,9 @@ interface Environment {
   readonly removal: FileRemoval
 }
 
+/** Partitions in a log directory, by name, and whether the topic's id is there to say that it is that topic's. */
+export type FoundPartitions = ReadonlyMap<string, { readonly isNamed: boolean }>
+
 /** Directories that are renamed in one turn of the event loop. */
 const renamesPerTurn = 64
 
@@ -42,6 +45,7 @@ export async function deletePartitions(
   logs: Iterable<PartitionLog>,
   delayMs: number,
   { disk, logger, removal }: Environment,
+  namesFailed: (error: unknown) => void = () => {},
 ): Promise<void> {
   const renamed: string[] = []
   let count = 0
@@ -60,17 +64,22 @@ export async function deletePartitions(
     if (renamed.length > 0) await disk.syncDirectory(dirname(renamed[0]!))
   } catch (error) {
     logger.error({ err: error }, 'the new names of deleted partitions could not be synced')
+    namesFailed(error)
   }
   removal.removeAfter(delayMs, renamed)
 }
 
-/** At a start: finishes deletions that a crash interrupted, and moves aside what belongs to nobody. */
+/**
+ * At a start: finishes deletions that a crash interrupted, and moves aside what belongs to nobody. Gives what is left:
+ * the directories of partitions that the catalogue has.
+ */
 export function tidyPartitionDirectories(
   root: string,
   snapshot: CatalogSnapshot,
   deletedIds: ReadonlySet<string>,
   { disk, logger, removal }: Environment,
-): void {
+): FoundPartitions {
+  const found = new Map<string, { isNamed: boolean }>()
   for (const name of disk.list(root)) {
     const path = join(root, name)
     if (name.endsWith(deletedDirectorySuffix) && disk.isDirectory(path)) {
@@ -82,20 +91,33 @@ export function tidyPartitionDirectories(
     const topicId = readTopicId(disk, path)
     const topic = snapshot.topics.get(partition.topic)
     if (topic !== undefined && partition.index < topic.partitions.length) {
-      if (topicId === undefined || topicId === topic.id) continue
-      if (!deletedIds.has(topicId) && isDamagedId(topicId, topic.id)) continue
+      const isNamed = topicId === topic.id
+      if (isNamed || topicId === undefined || (!deletedIds.has(topicId) && isDamagedId(topicId, topic.id))) {
+        found.set(name, { isNamed })
+        continue
+      }
     }
     if (!disk.isDirectory(path)) continue
     if (topicId !== undefined && deletedIds.has(topicId)) {
       removal.removeAfter(0, [moveAside(disk, path, partition, deletedDirectorySuffix)])
       continue
     }
-    const newPath = moveAside(disk, path, partition, strayDirectorySuffix)
-    logger.warn(
-      { path, newName: basename(newPath) },
-      'this partition is not in the metadata log; moving it aside with the suffix -stray',
-    )
+    moveStray(disk, path, partition, logger)
   }
+  return found
+}
+
+export function moveStray(
+  disk: Disk,
+  path: string,
+  partition: { readonly topic: string; readonly index: number },
+  logger: Logger,
+): void {
+  const newPath = moveAside(disk, path, partition, strayDirectorySuffix)
+  logger.warn(
+    { path, newName: basename(newPath) },
+    'this partition is not in the metadata log; moving it aside with the suffix -stray',
+  )
 }
 
 /** Throws when a partition's directory is there and another topic's; writes anew what is damaged. */
