@@ -11,7 +11,6 @@ import {
   batchLastOffset,
 } from '../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../platform/disk.ts'
-import type { CatalogSnapshot } from '../storage/topic-catalog.ts'
 import { LogFile } from './batch-walk.ts'
 import { fileKindOf, filesIn, type PartitionDirectory } from './data-files.ts'
 import type { Finding } from './findings.ts'
@@ -23,11 +22,14 @@ interface Missing {
   batchCount: number
 }
 
-/** `ends` has the log end offsets, by name of the partition's directory. */
+/**
+ * `nameOf` gives the name of a partition's directory; undefined: its topic was deleted. `ends` has the log end offsets,
+ * by that name.
+ */
 export async function checkJournal(
   disk: Disk,
   journal: PartitionDirectory,
-  catalog: CatalogSnapshot,
+  nameOf: (topicId: string, index: number) => string | undefined,
   ends: ReadonlyMap<string, number>,
 ): Promise<Finding[]> {
   const findings: Finding[] = []
@@ -44,10 +46,8 @@ export async function checkJournal(
           if (walked.kind !== 'whole') continue
           for (const { key, value } of recordsOf(walked.buffer, walked.at)) {
             const [topicId, index] = String(key).split(':')
-            const topic = catalog.topicsById.get(topicId ?? '')
-            // Of a topic that was deleted since.
-            if (topic === undefined) continue
-            const name = `${topic.name}-${index}`
+            const name = nameOf(topicId!, Number(index))
+            if (name === undefined) continue
             const problem = noteBatches(value ?? Buffer.alloc(0), name, ends.get(name) ?? 0, missing)
             if (problem !== undefined) accuse(walked.position, `the entry here for ${name} ${problem}`)
           }

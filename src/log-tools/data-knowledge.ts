@@ -33,11 +33,14 @@ export interface DataKnowledge {
   readonly wasStoppedCleanly: boolean
   readonly hasJournal: boolean
   readonly catalog: CatalogSnapshot
+  /** One of several log directories may have none; then nothing is known here of topics. */
+  readonly hasCatalogue: boolean
   /** Of topics that the catalogue says were deleted. */
   readonly deletedIds: ReadonlySet<string>
-  /** The directory's id, and the ids that the catalogue has for it. */
+  /** The log directory's own id. */
   readonly directoryId: string | undefined
-  readonly directoryIds: ReadonlySet<string>
+  /** The id of the log directory that a partition lives in; undefined: the catalogue does not say. */
+  directoryIdOf(topicId: string, index: number): string | undefined
   /** By name of the partition's directory. */
   readonly recoveryPoints: Offsets
   readonly logStartOffsets: Offsets
@@ -50,14 +53,15 @@ export async function readDataKnowledge(disk: Disk, root: string): Promise<DataK
   const names = new Set(disk.list(root))
   const checkpoint = (name: string) => readOffsets(disk, join(root, name), findings)
   const directoryId = checkProperties(disk, root, findings)
-  const catalogue = await readCatalogue(disk, join(root, `${clusterMetadataTopic}-0`), findings)
+  const recoveryPoints = checkpoint(recoveryPointName)
+  const catalogue = await readCatalogue(disk, root, recoveryPoints, findings)
   return {
     root,
     wasStoppedCleanly: names.has(cleanShutdownName),
     hasJournal: names.has(`${journalTopic}-0`),
     ...catalogue,
     directoryId,
-    recoveryPoints: checkpoint(recoveryPointName),
+    recoveryPoints,
     logStartOffsets: checkpoint(logStartOffsetName),
     highWatermarks: checkpoint(highWatermarkName),
     findings,
@@ -120,7 +124,7 @@ function checkProperties(disk: Disk, root: string, findings: Finding[]): string 
   const report = (message: string) => findings.push({ severity: 'damage', kind: 'properties', path, message })
   if (text === undefined) {
     report(
-      'the file is missing; the next start would take the directory for a new one and give it a new cluster id',
+      'the file is missing; a start refuses the directory, or takes it for a new one if there are no partitions in it',
     )
     return undefined
   }
@@ -142,34 +146,40 @@ function checkProperties(disk: Disk, root: string, findings: Finding[]): string 
 
 async function readCatalogue(
   disk: Disk,
-  directory: string,
+  root: string,
+  recoveryPoints: Offsets,
   findings: Finding[],
-): Promise<Pick<DataKnowledge, 'catalog' | 'deletedIds' | 'directoryIds'>> {
+): Promise<Pick<DataKnowledge, 'catalog' | 'hasCatalogue' | 'deletedIds' | 'directoryIdOf'>> {
+  const name = `${clusterMetadataTopic}-0`
+  const directory = join(root, name)
   const settings = brokerSettings({})
   const state = new CatalogState(() => overrides => effectiveTopicConfig(settings, overrides))
-  const directoryIds = new Set<string>()
-  if (disk.isDirectory(directory)) {
+  const hasCatalogue = disk.isDirectory(directory)
+  if (hasCatalogue) {
     for (const path of filesIn(disk, directory)) {
       if (parseSegmentFileName(path.slice(directory.length + 1))?.kind !== 'log') continue
-      await replay(disk, path, state, directoryIds, findings)
+      await replay(disk, path, state, findings)
     }
-  } else {
+  } else if (recoveryPoints.has(name)) {
     const message =
       'the catalogue is missing: a start would know of no topic, and move their directories aside'
     findings.push({ severity: 'damage', kind: 'catalogue', path: directory, message })
+  } else {
+    const message =
+      'no catalogue is here: as one of several log directories this is in order, and what topics there are is not checked'
+    findings.push({ severity: 'note', kind: 'catalogue', path: directory, message })
   }
   const deletedIds = state.removedIds()
-  return { catalog: state.publish(emptySnapshot)?.snapshot ?? emptySnapshot, deletedIds, directoryIds }
+  return {
+    catalog: state.publish(emptySnapshot)?.snapshot ?? emptySnapshot,
+    hasCatalogue,
+    deletedIds,
+    directoryIdOf: (topicId, index) => state.topicsById.get(topicId)?.directoryIds[index],
+  }
 }
 
 /** Damaged batches are passed over: checking the catalogue's own partition tells of them. */
-async function replay(
-  disk: Disk,
-  path: string,
-  state: CatalogState,
-  directoryIds: Set<string>,
-  findings: Finding[],
-): Promise<void> {
+async function replay(disk: Disk, path: string, state: CatalogState, findings: Finding[]): Promise<void> {
   const file = new LogFile(disk, path)
   try {
     for await (const stretch of file.walk()) {
@@ -178,9 +188,6 @@ async function replay(
         try {
           for (const { value } of recordsOf(walked.buffer, walked.at)) {
             const record = value === null ? undefined : decodeMetadata(value)
-            if (record?.type === 'PartitionRecord') {
-              for (const id of record.value.directories) directoryIds.add(id)
-            }
             if (record !== undefined) state.replay(record)
           }
         } catch (error) {

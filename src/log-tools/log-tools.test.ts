@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { batchField, batchSize } from '../../protocol-codecs/record-batch.ts'
 import { systemDisk } from '../platform/disk.ts'
 import type { LocalStorage } from '../storage/local/local-storage.ts'
-import { append, openTestStorage, readAll, temporaryDirectory } from '../testing/test-storage.ts'
+import { append, openTestStorage, readAll, temporaryDirectory, testBatch } from '../testing/test-storage.ts'
 import { findData } from './data-files.ts'
 import { dumpFile } from './dump.ts'
 import { entryAsJson, entryAsText } from './dump-text.ts'
@@ -375,4 +375,57 @@ t.test('a path that is no data is refused in words', async t => {
   const directory = temporaryDirectory(t)
   t.throws(() => findData(disk, directory), { name: 'NoSuchDataError' })
   t.throws(() => findData(disk, join(directory, 'nothing')), { name: 'NoSuchDataError' })
+})
+
+t.test('one of several log directories is verified and repaired by itself', async t => {
+  const root = temporaryDirectory(t)
+  const [first, second] = ['a', 'b'].map(name => join(root, name)) as [string, string]
+  const directories = [first, second]
+  const open = () => openTestStorage({ directory: first, directories })
+  const storage = await open()
+  const topic = { type: 'create-topic' as const, name: 'events', partitionCount: 4, configs: {} }
+  const { partitions } = (await storage.catalog.change(topic)).topics.get('events')!
+  const items = partitions.map(partition => ({ partition, batch: testBatch({}), origin: 'client' as const }))
+  for (let n = 0; n < 3; n++) await storage.logs.append(items, 'durable')
+  const crashed = join(root, 'crashed')
+  fs.cpSync(second, crashed, { recursive: true })
+  await storage.close()
+
+  await t.test('what lives elsewhere is not missed, and no catalogue is no damage', async t => {
+    for (const directory of directories) t.same((await check(directory)).texts, [], directory)
+    const { findings, verification } = await check(second)
+    t.match(findings, [{ severity: 'note', kind: 'catalogue' }])
+    t.same(
+      verification.partitions.map(({ directory, logEndOffset }) => [directory.name, logEndOffset]),
+      [
+        ['events-1', 3],
+        ['events-3', 3],
+      ],
+    )
+  })
+
+  await t.test('its journal is held against the partitions that are here', async t => {
+    fs.rmSync(join(crashed, 'events-1', `${'0'.repeat(20)}.log`))
+    const { findings, texts } = await check(crashed)
+    t.same(texts, [])
+    t.ok(findings.some(({ message }) => /offsets 0 to 2 of events-1 .* only in the journal/.test(message)))
+  })
+
+  await t.test('what is damaged is told and mended', async t => {
+    change(join(second, 'events-3', `${'0'.repeat(20)}.index`), () => Buffer.from('nonsense'))
+    t.same((await check(second)).texts, ['index 00000000000000000000.index 0'])
+    t.same(await repaired(second), [])
+    fs.rmSync(join(first, 'events-0'), { recursive: true })
+    t.same((await check(first)).texts, ['catalogue events-0'], 'what should be here is missed')
+    const again = await open()
+    t.same(await readAll(again.logs, partitions[3]!), ['0:v', '1:v', '2:v'])
+    await again.close()
+  })
+
+  await t.test('an id that the catalogue does not have for what lies here is damage', async t => {
+    change(join(second, 'meta.properties'), bytes => flip(bytes, bytes.indexOf('directory.id=') + 15))
+    t.same((await check(second)).texts, [], 'where there is no catalogue nobody can tell')
+    change(join(first, 'meta.properties'), bytes => flip(bytes, bytes.indexOf('directory.id=') + 15))
+    t.ok((await check(first)).texts.includes('properties meta.properties'))
+  })
 })

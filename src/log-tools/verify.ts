@@ -14,6 +14,7 @@ import {
   metaPropertiesName,
   recoveryPointName,
 } from '../storage/local/data-directory.ts'
+import { readTopicId } from '../storage/local/partition-metadata.ts'
 import { checkJournal } from './check-journal.ts'
 import { type CheckedPartition, checkPartition } from './check-partition.ts'
 import { type DataTarget, isSetAside, type PartitionDirectory } from './data-files.ts'
@@ -72,12 +73,13 @@ function* checkCatalogue(
   data: DataKnowledge,
   directories: readonly PartitionDirectory[],
 ): Iterable<Finding> {
-  const { catalog, directoryId, directoryIds, root } = data
+  const { catalog, directoryId, root } = data
   const names = new Set(directories.map(({ name }) => name))
   for (const topic of catalog.topics.values()) {
     for (const { index } of topic.partitions) {
       const name = `${topic.name}-${index}`
-      if (names.has(name)) continue
+      const livesIn = data.directoryIdOf(topic.id, index)
+      if (names.has(name) || (livesIn !== undefined && livesIn !== directoryId)) continue
       const recoveryPoint = data.recoveryPoints.get(name) ?? 0
       const path = join(root, name)
       if (recoveryPoint > 0) {
@@ -90,7 +92,7 @@ function* checkCatalogue(
       }
     }
   }
-  for (const { index, name, path, topic } of directories) {
+  for (const { index, name, path, topic } of data.hasCatalogue ? directories : []) {
     if (isReservedTopicName(topic)) continue
     const known = catalog.topics.get(topic)
     if (known !== undefined && index < known.partitions.length) continue
@@ -101,10 +103,25 @@ function* checkCatalogue(
     const message = 'moved aside by a broker; one that ends in -delete is removed by the next start'
     yield { severity: 'note', kind: 'leftover', path: join(root, name), message }
   }
-  if (directoryId !== undefined && directoryIds.size > 0 && !directoryIds.has(directoryId)) {
-    const message = `directory.id is ${directoryId}, and the catalogue has ${[...directoryIds].join(' or ')}`
+  const ids = idsOf(data, directories)
+  if (directoryId !== undefined && ids.size > 0 && !ids.has(directoryId)) {
+    const message = `directory.id is ${directoryId}, and the catalogue has what lies here in ${[...ids].join(' or ')}`
     yield { severity: 'damage', kind: 'properties', path: join(root, metaPropertiesName), message }
   }
+}
+
+/** Where the catalogue has the partitions that lie here. */
+function idsOf(
+  { catalog, directoryIdOf }: DataKnowledge,
+  directories: readonly PartitionDirectory[],
+): Set<string> {
+  const ids = new Set<string>()
+  for (const { index, topic } of directories) {
+    const topicId = catalog.topics.get(topic)?.id
+    const id = topicId === undefined ? undefined : directoryIdOf(topicId, index)
+    if (id !== undefined) ids.add(id)
+  }
+  return ids
 }
 
 /** Partitions that a checkpoint knows and nobody else: harmless, unless a name is damaged. */
@@ -132,9 +149,21 @@ async function checkJournals(
   partitions: readonly CheckedPartition[],
 ): Promise<Finding[]> {
   const ends = new Map(partitions.map(({ directory, logEndOffset }) => [directory.name, logEndOffset]))
+  // Where there is no catalogue, the partitions say themselves whose they are.
+  const owners = new Map(
+    partitions.map(({ directory }) => [
+      `${readTopicId(disk, directory.path)}:${directory.index}`,
+      directory.name,
+    ]),
+  )
+  const nameOf = (topicId: string, index: number): string | undefined => {
+    if (!data.hasCatalogue) return owners.get(`${topicId}:${index}`)
+    const topic = data.catalog.topicsById.get(topicId)
+    return topic && `${topic.name}-${index}`
+  }
   const journals = partitions.filter(({ directory }) => directory.topic === journalTopic)
   const found = await Promise.all(
-    journals.map(({ directory }) => checkJournal(disk, directory, data.catalog, ends)),
+    journals.map(({ directory }) => checkJournal(disk, directory, nameOf, ends)),
   )
   return found.flat()
 }

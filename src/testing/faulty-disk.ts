@@ -18,7 +18,7 @@ export interface DiskCall {
 export interface Fault {
   readonly operation: keyof Disk
   readonly path?: RegExp
-  readonly code: 'ENOSPC' | 'EIO' | 'EMFILE'
+  readonly code: 'ENOSPC' | 'EIO' | 'EMFILE' | 'EROFS'
   /** How often it strikes; default: until it is healed. */
   readonly times?: number
   /** Bytes that a failing write still gets to the file. */
