@@ -12,7 +12,7 @@
  * error that does not pass, is offline with all its partitions until the next start, as in Kafka. The only one is kept
  * as long as its logs can be written: its checkpoints are tried again, and the journal is done without.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
@@ -151,12 +151,20 @@ export class LogDirectory {
     })
   }
 
-  /** Takes the mark of a clean shutdown away. */
+  /** Takes the mark of a clean shutdown away. Where there is none, the directory may be new, and its name not on disk. */
   async begin(): Promise<void> {
-    if (!this.claim.wasShutDownCleanly) return
-    const { disk } = this.options
-    disk.remove(join(this.path, cleanShutdownName))
-    await disk.syncDirectory(this.path)
+    const { disk, logger } = this.options
+    if (this.claim.wasShutDownCleanly) {
+      disk.remove(join(this.path, cleanShutdownName))
+      await disk.syncDirectory(this.path)
+      return
+    }
+    try {
+      await disk.syncDirectory(dirname(this.path))
+    } catch (error) {
+      // Nobody may read the folder above, for instance; then whoever made the directory has to see to that.
+      logger.warn({ err: error, directory: this.path }, 'the name of a log directory could not be synced')
+    }
   }
 
   openMetadataLog(): PartitionLog {

@@ -2,7 +2,8 @@
  * Power losses at random moments of a random run over topics of several partitions, which share the journal: what was
  * acknowledged with acks=all, created, deleted or allocated must be there in whatever the disk may be left with, except
  * what retention has let go; nothing else may be; and a log never ends before what was acknowledged. Some losses
- * come while the start after another one is under way. Repeat a failure with `SEED=...`.
+ * come while the start after another one is under way. In one log directory, and in two, of which the second takes
+ * every other partition. Repeat a failure with `SEED=...`.
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
@@ -60,8 +61,12 @@ class Run {
   private readonly disk: PowerLossDisk
   private storage!: LocalStorage
 
-  constructor(t: Test, random: (below: number) => number) {
+  /** Names of the log directories within `directory`. */
+  private readonly names: readonly string[]
+
+  constructor(t: Test, random: (below: number) => number, names: readonly string[]) {
     this.t = t
+    this.names = names
     this.random = random
     this.folder = temporaryDirectory(t)
     this.directory = join(this.folder, 'live')
@@ -71,8 +76,14 @@ class Run {
 
   async open(): Promise<void> {
     const { directory, disk, clock } = this
-    this.storage = await openTestStorage({ directory, disk, clock })
+    this.storage = await openTestStorage({ ...this.placesIn(directory), disk, clock })
   }
+
+  private placesIn(folder: string) {
+    const directories = this.names.map(name => join(folder, name))
+    return { directory: directories[0]!, directories }
+  }
+
   close(): Promise<void> {
     return this.storage.close()
   }
@@ -92,7 +103,8 @@ class Run {
     for (let again = random(3); again > 0; again--) {
       // The power fails once more while the broker starts, or when it has started.
       const startDisk = powerLossDisk(image)
-      const starting = openTestStorage({ directory: image, disk: startDisk, clock: new ManualClock() })
+      const places = this.placesIn(image)
+      const starting = openTestStorage({ ...places, disk: startDisk, clock: new ManualClock() })
       for (let turns = random(40); turns > 0; turns--) await turn()
       const next = this.newFolder()
       startDisk.loseInto(next, random)
@@ -119,7 +131,7 @@ class Run {
 
   private async check(image: string, promised: ReturnType<Run['promises']>): Promise<void> {
     const { t, lossCount } = this
-    const storage = await openTestStorage({ directory: image, clock: new ManualClock() })
+    const storage = await openTestStorage({ ...this.placesIn(image), clock: new ManualClock() })
     for (const entry of promised.logs) {
       const { partition, values, acknowledged, deletedBefore, start } = entry
       const title = `loss ${lossCount}, ${partition.topic}-${partition.index}`
@@ -272,16 +284,18 @@ class Run {
   }
 }
 
-t.test(`${runs} runs, seed ${seed}`, async t => {
-  const random = generator(seed)
-  for (let n = 0; n < runs; n++) {
-    const run = new Run(t, random)
-    await run.open()
-    for (let i = 0; i < steps; i++) await run.step()
-    await Promise.all(run.pending.splice(0))
-    await run.lose()
-    await run.close()
-    await run.lose()
-    t.pass(`run ${n}: ${run.lossCount} losses`)
-  }
-})
+for (const names of [['.'], ['a', 'b']]) {
+  t.test(`${runs} runs in log directories ${names}, seed ${seed}`, async t => {
+    const random = generator(seed)
+    for (let n = 0; n < runs; n++) {
+      const run = new Run(t, random, names)
+      await run.open()
+      for (let i = 0; i < steps; i++) await run.step()
+      await Promise.all(run.pending.splice(0))
+      await run.lose()
+      await run.close()
+      await run.lose()
+      t.pass(`run ${n}: ${run.lossCount} losses`)
+    }
+  })
+}
