@@ -69,11 +69,11 @@ export class DirectoryLogs {
   }
 
   /** Opens logs as a start finds them, and hands each over: one that cannot be opened is offline, and the others go on. */
-  openAll(
+  async openAll(
     openings: readonly Opening[],
     journaled: ReadonlyMap<string, JournaledOffsets>,
     opened: (log: PartitionLog) => void,
-  ): void {
+  ): Promise<void> {
     for (const opening of openings) {
       opened(this.openOrOffline(opening, journaled.get(keyOf(opening.partition))))
     }

@@ -180,14 +180,14 @@ export class LogDirectory {
   }
 
   /** Opens the logs that live here; what has the name of one that lives elsewhere is moved out of the way. */
-  openPartitions(openings: readonly Opening[], opened: (log: PartitionLog) => void): void {
+  async openPartitions(openings: readonly Opening[], opened: (log: PartitionLog) => void): Promise<void> {
     const { disk, logger } = this.options
     const here = new Set(openings.map(({ partition }) => partitionDirectoryName(partition)))
     for (const name of this.found.keys()) {
       if (here.has(name)) continue
       moveStray(disk, join(this.path, name), parsePartitionDirectoryName(name)!, logger)
     }
-    this.logs.openAll(openings, this.journaled, opened)
+    await this.logs.openAll(openings, this.journaled, opened)
   }
 
   /** Gives the logs what the journal has for them, and makes durable what was found before anybody reads it. */
