@@ -19,6 +19,8 @@ const manyRounds = 10
 export async function fillDataDirectory(
   start: () => Promise<RunningBroker>,
   progress: (text: string) => void,
+  /** Does something to the directory while the broker is stopped in order. */
+  whileStopped: () => Promise<void>,
 ): Promise<Map<string, number>> {
   const expected = new Map<string, number>()
   let broker = await start()
@@ -34,6 +36,7 @@ export async function fillDataDirectory(
   await consumeAndCommit(broker.bootstrap, 'assorted', assorted)
   progress('orderly restart')
   await broker.stop()
+  await whileStopped()
   broker = await start()
   assorted += await produceAssorted(broker.bootstrap)
   progress('kill -9 and restart')

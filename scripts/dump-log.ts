@@ -8,7 +8,7 @@
  * Apache Kafka's files, which shows that complaints are the files' fault and not this script's.
  */
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -105,6 +105,13 @@ function isKnownOddity(check: Check, file: string, broker: string): boolean {
 const complaint =
   /mismatch|^ +(?!-1 )\S+ is followed by|not found in|out of order|isvalid: false|isValid: false|invalid bytes|Error at|Unknown record type|Ignoring unknown file|exception|corrupt|unreadable/i
 
+/** Then it gets another one, and the catalogue a record for each partition: as if they were moved to a new directory. */
+async function loseDirectoryId(directory: string): Promise<void> {
+  const path = join(directory, 'meta.properties')
+  const text = await readFile(path, 'utf8')
+  await writeFile(path, text.replace(/^directory\.id=.*\n/m, ''))
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { broker: { type: 'string', default: 'ottla' }, directory: { type: 'string' } },
@@ -116,7 +123,9 @@ async function main(): Promise<number> {
     directory = await mkdtemp(join(tmpdir(), 'dump-log-'))
     const options = { directory }
     const start = values.broker === 'kafka' ? () => startApacheKafka(options) : () => startOttla(options)
-    expected = await fillDataDirectory(start, text => console.log(`  ${text}`))
+    const whileStopped = () =>
+      values.broker === 'kafka' ? Promise.resolve() : loseDirectoryId(options.directory)
+    expected = await fillDataDirectory(start, text => console.log(`  ${text}`), whileStopped)
   }
   const files = (await readdir(directory, { recursive: true })).sort().map(name => join(directory, name))
   const complaints: string[] = []
