@@ -71,11 +71,11 @@ export class DirectoryLogs {
   /** Opens logs as a start finds them, and hands each over: one that cannot be opened is offline, and the others go on. */
   async openAll(
     openings: readonly Opening[],
-    journaled: ReadonlyMap<string, JournaledOffsets>,
+    journaled: (key: string) => JournaledOffsets | undefined,
     opened: (log: PartitionLog) => void,
   ): Promise<void> {
     for (const opening of openings) {
-      opened(this.openOrOffline(opening, journaled.get(keyOf(opening.partition))))
+      opened(this.openOrOffline(opening, journaled(keyOf(opening.partition))))
     }
   }
 

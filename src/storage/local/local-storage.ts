@@ -14,6 +14,7 @@ import { catalogueUnusable, claimDirectories } from './claim-directories.ts'
 import { DataDirectoryError, DirectoryConflictError } from './data-directory.ts'
 import type { DirectoryIdentity } from './directory-identity.ts'
 import { type Opening, offlineLog } from './directory-logs.ts'
+import type { JournaledOffsets } from './journaled-offsets.ts'
 import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
 import { locatePartitions } from './locate-partitions.ts'
@@ -131,8 +132,15 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       isComplete ? openForNew() : [],
     )
     if (assignments.length > 0) await catalog.assign(assignments)
+    const journaled = (key: string): JournaledOffsets | undefined => {
+      for (const directory of directories) {
+        const offsets = directory.journaled.get(key)
+        if (offsets !== undefined) return offsets
+      }
+      return undefined
+    }
     for (const [directory, wanted] of openings) {
-      await step(directory, () => directory.openPartitions(wanted, log => logs.add(log)))
+      await step(directory, () => directory.openPartitions(wanted, journaled, log => logs.add(log)))
       for (const opening of wanted) if (!logs.has(opening.partition)) addOffline(opening, directory.path)
     }
     for (const opening of missing) addOffline(opening, `directory.id=${opening.directoryId ?? ''}`)
@@ -145,9 +153,10 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         'partitions are offline because their log directory is missing; they are back when a start finds it',
       )
     }
-    for (const directory of directories) {
-      await step(directory, () => directory.complete((topicId, index) => logs.find({ topicId, index })))
-    }
+    const find = (topicId: string, index: number) => logs.find({ topicId, index })
+    for (const directory of directories) await step(directory, () => directory.replay(find))
+    for (const directory of directories) await step(directory, () => directory.syncFound())
+    for (const directory of directories) await step(directory, () => directory.settle())
 
     /** Makes logs for the partitions of a topic that have none. */
     const addLogs = async (topic: CatalogTopic): Promise<void> => {
@@ -199,9 +208,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       identity: claimed[0]!.identity,
       logs,
       catalog,
-      directories: [...new Set(paths.includes(metadata.path) ? paths : [metadata.path, ...paths])].map(
-        viewOf,
-      ),
+      directories: (paths.includes(metadata.path) ? paths : [metadata.path, ...paths]).map(viewOf),
       retention: {
         run: () => each(({ retention }) => retention.run()),
         idle: () => each(({ retention }) => retention.idle()),

@@ -523,6 +523,25 @@ t.test('after a crash each directory is recovered by its own checkpoints and jou
   for (const copy of copies) t.notOk(fs.existsSync(join(copy, '__journal-0')))
 })
 
+t.test(
+  'a partition that is moved after a crash gets what the journal of the other directory has',
+  async t => {
+    const [a, b] = places(t) as [string, string]
+    const storage = await open(t, [a, b])
+    const partitions = await create(storage, 'events', 4)
+    for (const value of ['x', 'y', 'z']) await appendToEach(storage, partitions, value)
+    const copies = killed(t, [a, b])
+    const [inA, inB] = copies as [string, string]
+    fs.truncateSync(join(inA, 'events-0', firstSegment), 0)
+    fs.renameSync(join(inA, 'events-0'), join(inB, 'events-0'))
+    const again = await open(t, copies)
+    t.same(await readAll(again.logs, partitions[0]!), ['0:x', '1:y', '2:z'])
+    for (const copy of copies)
+      t.notOk(fs.existsSync(join(copy, '__journal-0')), 'all is synced where it is now')
+    t.same(await appendToEach(again, partitions, 'after'), Array(4).fill('NONE'))
+  },
+)
+
 function idOf(storage: LocalStorage, topic: string): string {
   return storage.catalog.current().topics.get(topic)!.id
 }

@@ -78,6 +78,8 @@ export class LogDirectory {
   failure: Error | undefined
   /** Directories of partitions that the catalogue has, as `tidy` found them. */
   found: FoundPartitions = new Map()
+  /** What the journal has of which logs, from `tidy` to `replay`. */
+  journaled: ReadonlyMap<string, JournaledOffsets> = new Map()
   private readonly claim: ClaimedDirectory
   private readonly options: LogDirectoryOptions
   private readonly shared: SharedByDirectories
@@ -85,7 +87,6 @@ export class LogDirectory {
   private readonly hasJournal: boolean
   private readonly logs: DirectoryLogs
   private readonly timers = new Set<Timer>()
-  private journaled = new Map<string, JournaledOffsets>()
   private saving: Promise<void> | undefined
 
   constructor(claim: ClaimedDirectory, options: LogDirectoryOptions, shared: SharedByDirectories) {
@@ -180,25 +181,35 @@ export class LogDirectory {
   }
 
   /** Opens the logs that live here; what has the name of one that lives elsewhere is moved out of the way. */
-  async openPartitions(openings: readonly Opening[], opened: (log: PartitionLog) => void): Promise<void> {
+  async openPartitions(
+    openings: readonly Opening[],
+    journaled: (key: string) => JournaledOffsets | undefined,
+    opened: (log: PartitionLog) => void,
+  ): Promise<void> {
     const { disk, logger } = this.options
     const here = new Set(openings.map(({ partition }) => partitionDirectoryName(partition)))
     for (const name of this.found.keys()) {
       if (here.has(name)) continue
       moveStray(disk, join(this.path, name), parsePartitionDirectoryName(name)!, logger)
     }
-    await this.logs.openAll(openings, this.journaled, opened)
+    await this.logs.openAll(openings, journaled, opened)
   }
 
-  /** Gives the logs what the journal has for them, and makes durable what was found before anybody reads it. */
-  async complete(find: (topicId: string, index: number) => PartitionLog | undefined): Promise<void> {
+  /** Gives logs what the journal has for them; one may have been moved to another directory since the crash. */
+  replay(find: (topicId: string, index: number) => PartitionLog | undefined): void {
+    this.journaled = new Map()
+    if (this.hasJournal) this.journal.replay(find)
+  }
+
+  /** Makes durable what was found, and what journals gave, before anybody reads it. */
+  async syncFound(): Promise<void> {
+    if (!this.claim.wasShutDownCleanly || this.hasJournal) await this.syncAll()
+  }
+
+  /** Lets the journal of the last run go, now that its logs are synced, and takes it into use. */
+  async settle(): Promise<void> {
     const { commit, hasJournal, journal, logs } = this
-    const { checkpoints, wasShutDownCleanly } = this.claim
-    if (hasJournal) {
-      this.journaled.clear()
-      journal.replay(find)
-    }
-    if (!wasShutDownCleanly || hasJournal) await this.syncAll()
+    const { checkpoints } = this.claim
     // What follows a gap is to be known as whole before the journal lets go of it.
     const isCheckpointed =
       (!hasJournal && checkpoints.recoveryPointsWereKnown) ||
@@ -313,6 +324,7 @@ export class LogDirectory {
       'a log directory has failed; its partitions are offline until a start finds it in order',
     )
     this.cancelTimers()
+    void this.removal.close()
     for (const log of this.logs.all()) if (!log.isOffline) log.goOffline(error)
   }
 
