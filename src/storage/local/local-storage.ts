@@ -10,7 +10,6 @@
  * back last.
  */
 import { dirname, join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
@@ -19,6 +18,7 @@ import type { TopicConfig, TopicConfigResolver } from '../../settings/topic-conf
 import { clusterMetadataTopic } from '../internal-topic-names.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
+import { checkpointLogs } from './checkpoint-logs.ts'
 import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -28,11 +28,13 @@ import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
 import { partitionDirectoryName } from './log-files.ts'
 import { OffsetCheckpoints } from './offset-checkpoints.ts'
-import { openLog } from './open-log.ts'
+import { openSteps } from './open-log.ts'
+import { type LogToOpen, openLogs } from './open-logs.ts'
 import { OpenSegments } from './open-segments.ts'
 import { deletePartitions, requireOwner, tidyPartitionDirectories } from './partition-directories.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { RetentionCheck } from './retention-check.ts'
+import { now, type Steps } from './scan-batches.ts'
 import { requireSoundCatalogue } from './sound-catalogue.ts'
 import { UnsyncedBytes } from './unsynced-bytes.ts'
 
@@ -73,8 +75,6 @@ export interface LocalStorage {
 /** Syncs of index files that are under way at the same time while closing. */
 const concurrentSyncs = 8
 const notWritten = 'checkpoints could not be written; they are tried again'
-/** Logs that are made in one turn of the event loop. */
-const logsPerTurn = 16
 const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: clusterMetadataTopic, index: 0 }
 
 export async function openLocalStorage(options: LocalStorageOptions): Promise<LocalStorage> {
@@ -121,12 +121,12 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       environment: PartitionLogEnvironment,
       wasClosedCleanly: boolean,
       journaled?: JournaledOffsets,
-    ): PartitionLog => {
+    ): Steps<PartitionLog> => {
       const name = partitionDirectoryName(partition)
       const path = join(directory, name)
       requireOwner(disk, path, partition.topicId, logger)
       disk.makeDirectory(path)
-      const log = openLog(partition, path, config, environment, {
+      return openSteps(partition, path, config, environment, {
         wasShutDownCleanly: wasClosedCleanly,
         recoveryPoint: checkpoints.recoveryPoint(name),
         // The journal's own segments go in any order, so its gaps mean nothing.
@@ -135,8 +135,6 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         highWatermark: checkpoints.highWatermark(name),
         journaled,
       })
-      commit.opened(log)
-      return log
     }
 
     // A topic may promise more than others, so that it exists is on disk whatever those promise.
@@ -146,7 +144,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       writeCaching: false,
     }
     const ownEnvironment = { ...environment, isJournaled: false }
-    const metadataLog = open(metadataPartition, metadataConfig, ownEnvironment, wasShutDownCleanly)
+    const metadataLog = now(open(metadataPartition, metadataConfig, ownEnvironment, wasShutDownCleanly))
+    commit.opened(metadataLog)
     const catalog = new LocalCatalog(
       metadataLog,
       { ...identity, metadataVersion: options.metadataVersion },
@@ -157,41 +156,47 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
 
     const openJournal = (): PartitionLog => {
       const environment = { ...ownEnvironment, syncWanted: () => {} }
-      return open(journalPartition, journalConfig(metadataConfig), environment, false)
+      const log = now(open(journalPartition, journalConfig(metadataConfig), environment, false))
+      commit.opened(log)
+      return log
     }
     const journal = new Journal(openJournal, pool, clock, logger)
     const journaled = hasJournal ? journal.offsets() : new Map<string, JournaledOffsets>()
 
     tidyPartitionDirectories(directory, catalog.current(), deletedIds, { disk, logger, removal })
-    const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
-      let log: PartitionLog
-      try {
-        log = open(partition, topic.config, environment, wasShutDownCleanly, journaled.get(keyOf(partition)))
-      } catch (error) {
+    const toOpen = (topic: CatalogTopic, partition: PartitionRef): LogToOpen => ({
+      open: () =>
+        open(partition, topic.config, environment, wasShutDownCleanly, journaled.get(keyOf(partition))),
+      opened(log) {
+        commit.opened(log)
+        logs.add(log)
+      },
+      failed(error) {
         // The others go on; this one answers with errors until a restart can open it.
         logger.error({ err: error, ...partition }, 'a partition could not be opened; it is offline')
-        log = offlineLog(partition, topic.config, error as Error)
+        const log = offlineLog(partition, topic.config, error as Error)
         // Its checkpoints are to stay as they are.
         const name = partitionDirectoryName(partition)
         log.recoveryPoint = checkpoints.recoveryPoint(name)
         log.logStartOffset = checkpoints.logStartOffset(name)
         log.logEndOffset = Math.max(log.recoveryPoint, log.logStartOffset)
-      }
-      logs.add(log)
-    }
+        logs.add(log)
+      },
+    })
     const offlineLog = (partition: PartitionRef, config: TopicConfig, error: Error): PartitionLog => {
       const name = partitionDirectoryName(partition)
       const log = new PartitionLog(partition, join(directory, name), config, environment)
       log.goOffline(error)
       return log
     }
-    for (const topic of catalog.current().topics.values()) {
-      for (const partition of topic.partitions) openPartition(topic, partition)
-    }
+    const found = [...catalog.current().topics.values()].flatMap(topic =>
+      topic.partitions.map(partition => toOpen(topic, partition)),
+    )
+    await openLogs(found, { clock, logger })
 
     const all = (): PartitionLog[] => [metadataLog, ...logs.all()]
     const syncAll = async (): Promise<void> => {
-      for (const log of all()) if (!log.isSynced) commit.settle(log)
+      for (const log of all()) if (!log.isSynced) commit.syncNow(log)
       await commit.idle()
     }
     if (hasJournal) {
@@ -207,17 +212,21 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     if (options.isJournalEnabled && isCheckpointed) commit.journal = journal
     if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
-    /** Makes logs for the partitions of a topic that have none, some per turn: each costs a few file system calls. */
+    /** Makes logs for the partitions of a topic that have none. */
     const addLogs = async (topic: CatalogTopic): Promise<void> => {
       const added = topic.partitions.filter(partition => !logs.has(partition))
       // What the checkpoints say is of an earlier topic of that name.
       const isForgotten =
         !checkpoints.mention(added) ||
         attempt(logger, 'checkpoints could not be written', () => checkpoints.write(all()))
-      for (const [n, partition] of added.entries()) {
-        if (n > 0 && n % logsPerTurn === 0) await nextTurn()
-        if (isForgotten) openPartition(topic, partition)
-        else logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
+      if (isForgotten) {
+        await openLogs(
+          added.map(partition => toOpen(topic, partition)),
+          { clock, logger },
+        )
+      } else {
+        for (const partition of added)
+          logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
       }
     }
     catalog.prepare = async ({ created, deleted, changed }: CatalogEvent) => {
@@ -254,18 +263,20 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       timers.add(timer)
     }
     const { checkpointIntervalMs, startOffsetCheckpointIntervalMs } = options
-    repeat(checkpointIntervalMs, checkpointIntervalMs, () => {
-      for (const log of all()) {
-        log.producers.expire(clock.now(), options.producerIdExpirationMs())
-        attempt(logger, 'index entries could not be written; they are tried again', () => {
-          if (log.isOffline) return
-          log.activeSegment.writeIndexes()
-          log.epochs.store()
-        })
-      }
+    let isClosing = false
+    let checkpointing: Promise<void> | undefined
+    const checkpoint = async (): Promise<void> => {
+      await checkpointLogs(all(), { commit, clock, logger, isOver: () => isClosing })
+      if (isClosing) return
       attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
       attempt(logger, 'the journal could not be rolled; it is tried again', () => journal.roll())
       commit.settleJournal()
+    }
+    repeat(checkpointIntervalMs, checkpointIntervalMs, () => {
+      for (const log of all()) log.producers.expire(clock.now(), options.producerIdExpirationMs())
+      checkpointing ??= checkpoint().finally(() => {
+        checkpointing = undefined
+      })
     })
     repeat(startOffsetCheckpointIntervalMs, startOffsetCheckpointIntervalMs, () => {
       attempt(logger, notWritten, () => checkpoints.writeLogStartOffsets(all()))
@@ -274,7 +285,9 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
 
     const close = async (): Promise<void> => {
       for (const timer of timers) timer.cancel()
+      isClosing = true
       try {
+        await checkpointing
         await catalog.idle()
         await retention.close()
         await removal.close()

@@ -61,6 +61,9 @@ export interface SyncTarget {
   readonly directoryIsNew: boolean
 }
 
+/** Appended since the last snapshot of the producers that make another one worth it. */
+const minSnapshotBytes = 256 * 1024
+
 export class PartitionLog {
   readonly partition: PartitionRef
   readonly directory: string
@@ -97,6 +100,11 @@ export class PartitionLog {
   namesAreUnsynced = true
   /** Offset of the newest snapshot of the producers; -1: none. */
   snapshotOffset = -1
+  /** Those snapshots, in order, that were written at checkpoints and not at the start of a segment. */
+  checkpointSnapshots: number[] = []
+  private snapshotBytes = 0
+  /** Where the log ended at the last checkpoint. */
+  private checkpointedEnd = 0
   lastFailureReportMs = Number.NEGATIVE_INFINITY
   private unflushedMessages = 0
   private flushTimer: Timer | undefined
@@ -271,6 +279,36 @@ export class PartitionLog {
       false,
     )
     this.snapshotOffset = this.logEndOffset
+    this.snapshotBytes = this.appendedBytes
+  }
+
+  /**
+   * Leaves on disk what a start after a crash needs to begin at the recovery point. Gives whether something is unsynced
+   * since before the last checkpoint, and should now be synced, so that the recovery point follows.
+   */
+  checkpoint(): boolean {
+    this.activeSegment.writeIndexes()
+    this.epochs.store()
+    this.checkpointProducers()
+    const isLate = this.recoveryPoint < this.checkpointedEnd
+    this.checkpointedEnd = this.logEndOffset
+    return isLate
+  }
+
+  /**
+   * A start can use a snapshot once the recovery point has come to it: until then the one before it stays, and no newer
+   * one is written. Where little was appended, reading that is as quick.
+   */
+  private checkpointProducers(): void {
+    if (this.recoveryPoint < this.snapshotOffset) return
+    if (this.appendedBytes - this.snapshotBytes < minSnapshotBytes) return
+    this.writeProducerSnapshot()
+    const over = this.checkpointSnapshots.splice(0, this.checkpointSnapshots.length - 1)
+    for (const offset of over) {
+      if (this.segments.some(({ baseOffset }) => baseOffset === offset)) continue
+      this.environment.disk.remove(join(this.directory, segmentFileName(offset, 'snapshot')))
+    }
+    this.checkpointSnapshots.push(this.snapshotOffset)
   }
 
   // Durability

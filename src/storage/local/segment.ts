@@ -14,7 +14,7 @@ import type { Logger } from '../../platform/logger.ts'
 import { isLargestFrom, lastEntry, namesBatch, namesTimestamp } from './index-trust.ts'
 import { type SegmentFileKind, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
-import { indexableTimestamp, scanBatches } from './scan-batches.ts'
+import { firstHeader, indexableTimestamp, scanBatches } from './scan-batches.ts'
 import {
   type OffsetIndex,
   offsetEntrySize,
@@ -178,6 +178,34 @@ export class Segment {
   distrustIndexes(problem: string): void {
     this.files.logger.warn({ segment: this.path, problem }, 'an index does not fit its log; rebuilding it')
     this.rebuildIndexes()
+  }
+
+  /**
+   * Takes over what the index files say of the log below `endOffset`, which was synced, as far as it proves itself: they
+   * were not. Gives where the batch begins from which on the log is to be indexed anew; 0: from its beginning. What is
+   * missing at the end of one of the files is found again there, because no batch before it needs a time entry that is
+   * behind the last one.
+   */
+  resumeIndexes(endOffset: number): number {
+    this.resetIndexes()
+    const { disk } = this.files
+    const offsets = offsetIndex(disk.readFile(this.filePath('index')))
+    const times = timeIndex(disk.readFile(this.filePath('timeindex')))
+    if (offsets.isDamaged || times.isDamaged) return 0
+    times.truncate(endOffset - this.baseOffset)
+    const youngest = times.last()
+    const entry = youngest && offsets.entryAtOrBelow(youngest.relativeOffset)
+    if (entry === undefined || !namesBatch(this, entry) || !namesTimestamp(this, youngest!, entry.position))
+      return 0
+    offsets.truncate(entry.relativeOffset + 1)
+    this.loadedOffsets = offsets
+    this.loadedTimes = times
+    this.storedOffsetEntries = offsets.count
+    this.storedTimeEntries = times.count
+    this.noteStoredMaxTimestamp(youngest)
+    const first = firstHeader(this)
+    if (first !== undefined) this.firstTimestampMs = indexableTimestamp(first, 0)
+    return entry.position
   }
 
   /** Starts with empty indexes in memory, because they are about to be rebuilt from the log. */

@@ -1,0 +1,74 @@
+/**
+ * Opens all logs of a start, several side by side: what has to be read after a crash is read by the thread pool, and the
+ * event loop has its turns meanwhile. A start that takes long says how far it is, and who watches can ask.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Clock, Timer } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/logger.ts'
+import { halfOfThreadPool } from '../../platform/thread-pool.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { inTheBackground, type Steps } from './scan-batches.ts'
+
+/** A log that is to be opened: the work of it, and who takes it or hears why there is none. */
+export interface LogToOpen {
+  open(): Steps<PartitionLog>
+  opened(log: PartitionLog): void
+  failed(error: unknown): void
+}
+
+export interface OpeningProgress {
+  readonly logs: number
+  readonly opened: number
+  readonly bytesRead: number
+}
+
+/** From when on, and how often, a start says how far it is. */
+const reportIntervalMs = 1000
+/** How long the event loop is kept without a turn. */
+const stretchMs = 10
+
+export async function openLogs(
+  logs: readonly LogToOpen[],
+  { clock, logger }: { clock: Clock; logger: Logger },
+  progressed: (progress: OpeningProgress) => void = () => {},
+): Promise<void> {
+  const progress = { logs: logs.length, opened: 0, bytesRead: 0 }
+  const startedMs = clock.monotonic()
+  let timer: Timer | undefined
+  const report = (): void => {
+    timer = clock.after(reportIntervalMs, () => {
+      const seconds = Math.round((clock.monotonic() - startedMs) / 1000)
+      logger.info({ ...progress, seconds }, `opened ${progress.opened} of ${logs.length} logs`)
+      report()
+    })
+  }
+  report()
+
+  let next = 0
+  let stretchStartedMs = clock.monotonic()
+  const worker = async (): Promise<void> => {
+    while (next < logs.length) {
+      if (clock.monotonic() - stretchStartedMs > stretchMs) {
+        await nextTurn()
+        stretchStartedMs = clock.monotonic()
+        continue
+      }
+      const log = logs[next++]!
+      try {
+        log.opened(
+          await inTheBackground(log.open(), bytes => {
+            progress.bytesRead += bytes
+          }),
+        )
+      } catch (error) {
+        log.failed(error)
+      }
+      progress.opened++
+      progressed(progress)
+    }
+  }
+  await Promise.all(Array.from({ length: halfOfThreadPool() }, worker))
+  timer?.cancel()
+  const seconds = Math.round((clock.monotonic() - startedMs) / 1000)
+  if (seconds >= 1) logger.info({ ...progress, seconds }, `opened all ${logs.length} logs`)
+}
