@@ -137,6 +137,9 @@ export class Writer {
     const sequence = round * recordsPerBatch
     if (this.template.readInt32BE(batchField.baseSequence) !== sequence) {
       this.template.writeInt32BE(sequence, batchField.baseSequence)
+      const timestamp = BigInt(Date.now())
+      this.template.writeBigInt64BE(timestamp, batchField.baseTimestamp)
+      this.template.writeBigInt64BE(timestamp, batchField.maxTimestamp)
       updateBatchCrc(this.template, 0)
     }
     return this.template

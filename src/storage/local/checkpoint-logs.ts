@@ -18,9 +18,11 @@ interface Environment {
   readonly isOver: () => boolean
 }
 
+/** Calls `done` when all logs had their turn: in this one, if it does not take long. */
 export async function checkpointLogs(
   logs: readonly PartitionLog[],
   { commit, clock, logger, isOver }: Environment,
+  done: () => void,
 ): Promise<void> {
   let startedMs = clock.monotonic()
   for (const log of logs) {
@@ -40,4 +42,5 @@ export async function checkpointLogs(
       )
     }
   }
+  done()
 }

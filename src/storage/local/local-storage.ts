@@ -265,13 +265,12 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const { checkpointIntervalMs, startOffsetCheckpointIntervalMs } = options
     let isClosing = false
     let checkpointing: Promise<void> | undefined
-    const checkpoint = async (): Promise<void> => {
-      await checkpointLogs(all(), { commit, clock, logger, isOver: () => isClosing })
-      if (isClosing) return
-      attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
-      attempt(logger, 'the journal could not be rolled; it is tried again', () => journal.roll())
-      commit.settleJournal()
-    }
+    const checkpoint = (): Promise<void> =>
+      checkpointLogs(all(), { commit, clock, logger, isOver: () => isClosing }, () => {
+        attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
+        attempt(logger, 'the journal could not be rolled; it is tried again', () => journal.roll())
+        commit.settleJournal()
+      })
     repeat(checkpointIntervalMs, checkpointIntervalMs, () => {
       for (const log of all()) log.producers.expire(clock.now(), options.producerIdExpirationMs())
       checkpointing ??= checkpoint().finally(() => {
