@@ -115,6 +115,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     }
     const logs = new LocalLogs(pool, commit, unsynced)
 
+    /** Directories whose owner was looked at, and that were not opened since. */
+    let owned = new Set<string>()
     const open = (
       partition: PartitionRef,
       config: TopicConfig,
@@ -124,8 +126,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     ): Steps<PartitionLog> => {
       const name = partitionDirectoryName(partition)
       const path = join(directory, name)
-      requireOwner(disk, path, partition.topicId, logger)
-      disk.makeDirectory(path)
+      if (!owned.delete(name)) requireOwner(disk, path, partition.topicId, logger)
       return openSteps(partition, path, config, environment, {
         wasShutDownCleanly: wasClosedCleanly,
         recoveryPoint: checkpoints.recoveryPoint(name),
@@ -163,7 +164,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const journal = new Journal(openJournal, pool, clock, logger)
     const journaled = hasJournal ? journal.offsets() : new Map<string, JournaledOffsets>()
 
-    tidyPartitionDirectories(directory, catalog.current(), deletedIds, { disk, logger, removal })
+    owned = tidyPartitionDirectories(directory, catalog.current(), deletedIds, { disk, logger, removal })
     const toOpen = (topic: CatalogTopic, partition: PartitionRef): LogToOpen => ({
       open: () =>
         open(partition, topic.config, environment, wasShutDownCleanly, journaled.get(keyOf(partition))),

@@ -10,12 +10,24 @@ import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { type Checkpoints, compareEnds, compareEpochs } from './compare-checkpoints.ts'
 import { finishInterruptedSwap } from './interrupted-swap.ts'
-import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-files.ts'
+import {
+  deletedSuffix,
+  parseSegmentFileName,
+  partitionMetadataFileName,
+  segmentFileName,
+} from './log-files.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
-import { readTopicId, writeTopicId } from './partition-metadata.ts'
+import { writeTopicId } from './partition-metadata.ts'
 import { dropSegmentsFrom, recover, restoreEpochs } from './recover-log.ts'
 import { removeSnapshots, removeStraySnapshots, restoreProducers } from './restore-producers.ts'
-import { firstHeader, indexableTimestamp, now, type Steps, scanBatches } from './scan-batches.ts'
+import {
+  firstChunkSize,
+  firstHeader,
+  indexableTimestamp,
+  now,
+  type Steps,
+  scanBatches,
+} from './scan-batches.ts'
 import { Segment } from './segment.ts'
 
 export function openLog(...parameters: Parameters<typeof openSteps>): PartitionLog {
@@ -79,17 +91,27 @@ export function* openSteps(
   log.opened()
   log.epochs.truncateStart(log.logStartOffset)
   removeStraySnapshots(log, found.snapshots)
-  if (readTopicId(disk, directory) === undefined) {
+  if (!found.hasOwner) {
     writeTopicId(disk, directory, partition.topicId)
     log.namesAreUnsynced = true
   }
+  // Most logs of a start are not used soon.
+  if (checkpoints.wasShutDownCleanly) log.activeSegment.closeIfUnindexed()
   return log
 }
 
+interface FoundFiles {
+  readonly segments: number[]
+  readonly snapshots: number[]
+  /** There is a file that says whose directory it is. */
+  readonly hasOwner: boolean
+}
+
 /** Removes what half-done work left behind; gives the base offsets of segments and snapshots in order. */
-function tidyDirectory(log: PartitionLog): { segments: number[]; snapshots: number[] } {
+function tidyDirectory(log: PartitionLog): FoundFiles {
   const { disk } = log.environment
   let names = disk.list(log.directory)
+  if (names.length === 0) disk.makeDirectory(log.directory)
   for (const name of names) {
     const path = join(log.directory, name)
     if (name.endsWith('.tmp')) disk.remove(path)
@@ -112,7 +134,7 @@ function tidyDirectory(log: PartitionLog): { segments: number[]; snapshots: numb
     if (file === undefined || file.kind === 'log' || file.kind === 'snapshot') continue
     if (!segments.includes(file.baseOffset)) disk.remove(join(log.directory, name))
   }
-  return { segments, snapshots }
+  return { segments, snapshots, hasOwner: names.includes(partitionMetadataFileName) }
 }
 
 /**
@@ -121,16 +143,15 @@ function tidyDirectory(log: PartitionLog): { segments: number[]; snapshots: numb
  */
 function findLogEnd(log: PartitionLog): boolean {
   const active = log.activeSegment
-  const from = active.offsets.last()?.position ?? 0
+  // One read shows all of a short segment.
+  const from = active.size <= firstChunkSize ? 0 : active.lastIndexedPosition()
   log.logEndOffset = active.baseOffset
-  const end = scanBatches(active, from, active.size, false, (buffer, at) => {
+  const end = scanBatches(active, from, active.size, false, (buffer, at, position) => {
     if (batchBaseOffset(buffer, at) < log.logEndOffset) return false
     log.logEndOffset = batchLastOffset(buffer, at) + 1
-    const maxTimestampMs = indexableTimestamp(buffer, at)
-    if (maxTimestampMs > active.maxTimestampMs) {
-      active.maxTimestampMs = maxTimestampMs
-      active.maxTimestampOffset = log.logEndOffset - 1
-    }
+    const timestampMs = indexableTimestamp(buffer, at)
+    if (position === 0) active.firstTimestampMs = timestampMs
+    if (from === 0) active.noteTimestamp(timestampMs, log.logEndOffset - 1)
     return true
   })
   if (end < active.size) {
@@ -140,8 +161,7 @@ function findLogEnd(log: PartitionLog): boolean {
     )
     return false
   }
-  active.bytesSinceIndexEntry = end - from
-  const first = firstHeader(active)
+  const first = from === 0 ? undefined : firstHeader(active)
   if (first !== undefined) active.firstTimestampMs = indexableTimestamp(first, 0)
   return true
 }

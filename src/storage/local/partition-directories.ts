@@ -64,13 +64,17 @@ export async function deletePartitions(
   removal.removeAfter(delayMs, renamed)
 }
 
-/** At a start: finishes deletions that a crash interrupted, and moves aside what belongs to nobody. */
+/**
+ * At a start: finishes deletions that a crash interrupted, and moves aside what belongs to nobody. Gives the names of
+ * those that say that they belong to the topic of their name.
+ */
 export function tidyPartitionDirectories(
   root: string,
   snapshot: CatalogSnapshot,
   deletedIds: ReadonlySet<string>,
   { disk, logger, removal }: Environment,
-): void {
+): Set<string> {
+  const owned = new Set<string>()
   for (const name of disk.list(root)) {
     const path = join(root, name)
     if (name.endsWith(deletedDirectorySuffix) && disk.isDirectory(path)) {
@@ -82,6 +86,7 @@ export function tidyPartitionDirectories(
     const topicId = readTopicId(disk, path)
     const topic = snapshot.topics.get(partition.topic)
     if (topic !== undefined && partition.index < topic.partitions.length) {
+      if (topicId === topic.id) owned.add(name)
       if (topicId === undefined || topicId === topic.id) continue
       if (!deletedIds.has(topicId) && isDamagedId(topicId, topic.id)) continue
     }
@@ -96,6 +101,7 @@ export function tidyPartitionDirectories(
       'this partition is not in the metadata log; moving it aside with the suffix -stray',
     )
   }
+  return owned
 }
 
 /** Throws when a partition's directory is there and another topic's; writes anew what is damaged. */

@@ -17,7 +17,7 @@ import { RecordError } from '../../../protocol-codecs/record-error.ts'
 import type { Segment } from './segment.ts'
 
 /** Reads start small, because many scans end at their first batch, and grow while they go on. */
-const firstChunkSize = 16 * 1024
+export const firstChunkSize = 16 * 1024
 const maxChunkSize = 1024 * 1024
 
 /** A read that a step wants. */

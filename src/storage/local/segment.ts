@@ -77,10 +77,6 @@ export class Segment {
     this.isNew = isNew
     this.indexFilesDiffer = isNew
     this.path = this.filePath('log')
-    if (isNew) {
-      this.loadedOffsets = offsetIndex()
-      this.loadedTimes = timeIndex()
-    }
   }
 
   filePath(kind: SegmentFileKind): string {
@@ -112,6 +108,10 @@ export class Segment {
 
   private loadIndexes(): void {
     const { disk } = this.files
+    if (this.size === 0 && this.isNew && this.descriptor < 0) {
+      this.resetIndexes()
+      return
+    }
     const storedOffsets = disk.readFile(this.filePath('index'))
     const storedTimes = disk.readFile(this.filePath('timeindex'))
     const offsets = offsetIndex(storedOffsets)
@@ -136,6 +136,7 @@ export class Segment {
     }
     this.loadedOffsets = offsets
     this.loadedTimes = times
+    this.bytesSinceIndexEntry = this.size - offsets.last()!.position
     this.storedOffsetEntries = offsets.count
     this.storedTimeEntries = times.count
     this.indexFilesDiffer =
@@ -264,16 +265,19 @@ export class Segment {
     indexIntervalBytes: number,
   ): void {
     if (this.firstTimestampMs < 0) this.firstTimestampMs = maxTimestampMs
-    if (maxTimestampMs > this.maxTimestampMs) {
-      this.maxTimestampMs = maxTimestampMs
-      this.maxTimestampOffset = lastOffset
-    }
+    this.noteTimestamp(maxTimestampMs, lastOffset)
     if (this.bytesSinceIndexEntry > indexIntervalBytes) {
       this.offsets.append(lastOffset - this.baseOffset, position)
       this.noteMaxTimestamp()
       this.bytesSinceIndexEntry = 0
     }
     this.bytesSinceIndexEntry += size
+  }
+
+  noteTimestamp(timestampMs: number, lastOffset: number): void {
+    if (timestampMs <= this.maxTimestampMs) return
+    this.maxTimestampMs = timestampMs
+    this.maxTimestampOffset = lastOffset
   }
 
   private noteMaxTimestamp(): void {
@@ -310,10 +314,22 @@ export class Segment {
     return this.maxTimestampMs
   }
 
-  private noteStoredMaxTimestamp(last: ReturnType<TimeIndex['last']>): void {
-    if (last === undefined || last.timestampMs <= this.maxTimestampMs) return
-    this.maxTimestampMs = last.timestampMs
-    this.maxTimestampOffset = this.baseOffset + last.relativeOffset
+  private noteStoredMaxTimestamp(last: TimeEntry | undefined): void {
+    if (last !== undefined) this.noteTimestamp(last.timestampMs, this.baseOffset + last.relativeOffset)
+  }
+
+  /** Where the last batch begins that the index file names, read without loading the indexes; 0: it names none. */
+  lastIndexedPosition(): number {
+    const { disk } = this.files
+    if (this.loadedOffsets === undefined) {
+      try {
+        const last = offsetIndex(lastEntry(disk, this.filePath('index'), offsetEntrySize)).last()
+        if (last !== undefined && namesBatch(this, last)) return last.position
+      } catch {
+        // Loading the index finds out what is wrong.
+      }
+    }
+    return this.offsets.last()?.position ?? 0
   }
 
   readNow(target: Buffer, offset: number, length: number, position: number): number {
@@ -388,6 +404,8 @@ export class Segment {
 
   /** Makes the index files complete, as at the end of a segment or of a run: with the largest timestamp. */
   finishIndexes(): void {
+    // Also one without records has index files, once it has a file.
+    if (this.indexFilesDiffer && this.descriptor >= 0 && this.loadedOffsets === undefined) this.loadIndexes()
     if (this.loadedOffsets === undefined || this.loadedTimes === undefined) return
     this.noteMaxTimestamp()
     this.writeIndexes()
@@ -428,6 +446,11 @@ export class Segment {
     }
     this.closeFile()
     return true
+  }
+
+  /** Closes the files of one that was only looked at. */
+  closeIfUnindexed(): void {
+    if (this.loadedOffsets === undefined) this.closeForNow()
   }
 
   /** When the log was last written to, as far as the disk knows. */
