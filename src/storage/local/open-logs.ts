@@ -69,6 +69,8 @@ export async function openLogs(
   }
   await Promise.all(Array.from({ length: halfOfThreadPool() }, worker))
   timer?.cancel()
-  const seconds = Math.round((clock.monotonic() - startedMs) / 1000)
-  if (seconds >= 1) logger.info({ ...progress, seconds }, `opened all ${logs.length} logs`)
+  const tookMs = clock.monotonic() - startedMs
+  if (tookMs >= reportIntervalMs) {
+    logger.info({ ...progress, seconds: Math.round(tookMs / 1000) }, `opened all ${logs.length} logs`)
+  }
 }
