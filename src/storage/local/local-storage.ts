@@ -54,6 +54,8 @@ export interface LocalStorageOptions {
   /** From the start to the first search for old segments, and between two. */
   readonly initialTaskDelayMs: number
   readonly retentionCheckIntervalMs: number
+  /** Logs that are opened at the same time. */
+  readonly concurrentOpenings: number
   readonly topicConfigs: TopicConfigResolver
   readonly isJournalEnabled: boolean
   readonly disk: Disk
@@ -193,7 +195,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const found = [...catalog.current().topics.values()].flatMap(topic =>
       topic.partitions.map(partition => toOpen(topic, partition)),
     )
-    await openLogs(found, { clock, logger })
+    await openLogs(found, { clock, logger, concurrency: options.concurrentOpenings })
 
     const all = (): PartitionLog[] => [metadataLog, ...logs.all()]
     const syncAll = async (): Promise<void> => {
@@ -221,10 +223,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         !checkpoints.mention(added) ||
         attempt(logger, 'checkpoints could not be written', () => checkpoints.write(all()))
       if (isForgotten) {
-        await openLogs(
-          added.map(partition => toOpen(topic, partition)),
-          { clock, logger },
-        )
+        const toAdd = added.map(partition => toOpen(topic, partition))
+        await openLogs(toAdd, { clock, logger, concurrency: options.concurrentOpenings })
       } else {
         for (const partition of added)
           logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))

@@ -97,10 +97,10 @@ t.test('a start that takes longer than a second says every second how far it is'
       failed: () => {},
     }),
   )
-  await openLogs(logs, { clock, logger })
+  await openLogs(logs, { clock, logger, concurrency: 2 })
   t.same(lines, ['opened 2 of 7 logs', 'opened 4 of 7 logs', 'opened all 7 logs'])
   lines.length = 0
-  await openLogs(logs.slice(0, 2), { clock, logger })
+  await openLogs(logs.slice(0, 2), { clock, logger, concurrency: 2 })
   clock.advance(5000)
   t.same(lines, [], 'and one that is done by then says nothing')
 })
@@ -118,7 +118,7 @@ t.test('one log that cannot be opened is told of, and the others are opened', as
       failed: error => void outcomes.push(`${n} ${(error as Error).message}`),
     }),
   )
-  await openLogs(logs, { clock: new ManualClock(), logger: silentLogger })
+  await openLogs(logs, { clock: new ManualClock(), logger: silentLogger, concurrency: 2 })
   t.same(outcomes.toSorted(), ['1 opened', '2 no', '3 opened'])
 })
 

@@ -1,11 +1,10 @@
 /**
  * Opens all logs of a start, several side by side: what has to be read after a crash is read by the thread pool, and the
- * event loop has its turns meanwhile. A start that takes long says how far it is, and who watches can ask.
+ * event loop has its turns meanwhile. A start that takes long says how far it is.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { halfOfThreadPool } from '../../platform/thread-pool.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { inTheBackground, type Steps } from './scan-batches.ts'
 
@@ -16,10 +15,11 @@ export interface LogToOpen {
   failed(error: unknown): void
 }
 
-export interface OpeningProgress {
-  readonly logs: number
-  readonly opened: number
-  readonly bytesRead: number
+interface Environment {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** How many logs are opened at the same time. */
+  readonly concurrency: number
 }
 
 /** From when on, and how often, a start says how far it is. */
@@ -29,8 +29,7 @@ const stretchMs = 10
 
 export async function openLogs(
   logs: readonly LogToOpen[],
-  { clock, logger }: { clock: Clock; logger: Logger },
-  progressed: (progress: OpeningProgress) => void = () => {},
+  { clock, logger, concurrency }: Environment,
 ): Promise<void> {
   const progress = { logs: logs.length, opened: 0, bytesRead: 0 }
   const startedMs = clock.monotonic()
@@ -64,10 +63,9 @@ export async function openLogs(
         log.failed(error)
       }
       progress.opened++
-      progressed(progress)
     }
   }
-  await Promise.all(Array.from({ length: halfOfThreadPool() }, worker))
+  await Promise.all(Array.from({ length: concurrency }, worker))
   timer?.cancel()
   const tookMs = clock.monotonic() - startedMs
   if (tookMs >= reportIntervalMs) {

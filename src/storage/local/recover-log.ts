@@ -54,7 +54,7 @@ export function* recover(
     }
     if (i < log.segments.length - 1) segment.finishIndexes()
   }
-  if (log.logEndOffset < log.snapshotOffset && log.segments.length > 0) {
+  if (log.logEndOffset < log.snapshots.newest && log.segments.length > 0) {
     yield* restoreProducers(log, snapshots, log.segments.length - 1, log.activeSegment.size)
   }
   // Where retention has left nothing, nothing has to be synced.

@@ -206,7 +206,7 @@ t.test('checkpoints leave two snapshots at most besides those at the start of se
     t.ok(others.length <= 2, others.join())
   }
   t.ok(live.log.segments.length > 1)
-  live.log.recoveryPoint = live.log.snapshotOffset - 1
+  live.log.recoveryPoint = live.log.snapshots.newest - 1
   const before = snapshots()
   appendUpTo(live, 1600)
   live.log.checkpoint()

@@ -29,7 +29,7 @@ export function* restoreProducers(
   limit = log.logEndOffset,
 ): Steps<void> {
   restoreSnapshot(log, snapshots, limit)
-  const from = log.snapshotOffset
+  const from = log.snapshots.newest
   for (let i = log.segmentIndex(from); i <= index && from < log.logEndOffset; i++) {
     const segment = log.segments[i]!
     const relativeOffset = Math.min(from - segment.baseOffset, 0x7fffffff)
@@ -45,7 +45,7 @@ export function* restoreProducers(
 function restoreSnapshot(log: PartitionLog, snapshots: readonly number[], limit: number): void {
   const { disk, logger } = log.environment
   log.producers.clear()
-  log.snapshotOffset = -1
+  log.snapshots.newest = -1
   for (const offset of snapshots.filter(candidate => candidate <= limit).reverse()) {
     const path = join(log.directory, segmentFileName(offset, 'snapshot'))
     const entries = decodeProducerSnapshot(disk.readFile(path) ?? Buffer.alloc(0))
@@ -55,7 +55,7 @@ function restoreSnapshot(log: PartitionLog, snapshots: readonly number[], limit:
       continue
     }
     for (const entry of entries) log.producers.restore(entry)
-    log.snapshotOffset = offset
+    log.snapshots.newest = offset
     return
   }
 }
@@ -63,7 +63,8 @@ function restoreSnapshot(log: PartitionLog, snapshots: readonly number[], limit:
 /** Takes note of a batch that is in the log, unless the snapshot that was restored knows it. */
 export function noteProducer(log: PartitionLog, buffer: Buffer, at: number): void {
   const producerId = batchProducerId(buffer, at)
-  if (producerId < 0 || batchIsControl(buffer, at) || batchBaseOffset(buffer, at) < log.snapshotOffset) return
+  if (producerId < 0 || batchIsControl(buffer, at) || batchBaseOffset(buffer, at) < log.snapshots.newest)
+    return
   log.producers.appended(
     {
       producerId,
@@ -83,9 +84,9 @@ export function removeStraySnapshots(log: PartitionLog, snapshots: readonly numb
   removeSnapshots(
     log,
     snapshots,
-    offset => offset > log.logEndOffset || (offset !== log.snapshotOffset && !isBase(offset)),
+    offset => offset > log.logEndOffset || (offset !== log.snapshots.newest && !isBase(offset)),
   )
-  log.checkpointSnapshots = [log.snapshotOffset].filter(offset => offset >= 0 && !isBase(offset))
+  log.snapshots.restored(log.snapshots.newest, isBase(log.snapshots.newest))
 }
 
 export function removeSnapshots(
@@ -97,7 +98,7 @@ export function removeSnapshots(
     if (!isDoomed(offset)) continue
     // What is ahead of the log must not come back when the log has got there in another way.
     if (offset > log.logEndOffset) log.namesAreUnsynced = true
-    if (offset === log.snapshotOffset) log.snapshotOffset = -1
+    if (offset === log.snapshots.newest) log.snapshots.newest = -1
     log.environment.disk.remove(join(log.directory, segmentFileName(offset, 'snapshot')))
   }
 }

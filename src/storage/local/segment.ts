@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { batchLastOffset, batchSize } from '../../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
+import { IndexFiles } from './index-files.ts'
 import { isLargestFrom, lastEntry, namesBatch, namesTimestamp } from './index-trust.ts'
 import { type SegmentFileKind, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
@@ -55,12 +56,7 @@ export class Segment {
   private descriptor = -1
   private loadedOffsets: OffsetIndex | undefined
   private loadedTimes: TimeIndex | undefined
-  private storedOffsetEntries = 0
-  private storedTimeEntries = 0
-  /** The index files may be missing, or hold more than the stored entries. */
-  private indexFilesDiffer: boolean
-  /** Since they were synced. */
-  private indexesWereWritten = false
+  private readonly indexFiles: IndexFiles
   /** A failed write may have left bytes behind `size`. */
   private hasTornEnd = false
   /** Asynchronous readers and syncs in flight; the files stay open for them. */
@@ -75,8 +71,8 @@ export class Segment {
     this.baseOffset = baseOffset
     this.size = size
     this.isNew = isNew
-    this.indexFilesDiffer = isNew
     this.path = this.filePath('log')
+    this.indexFiles = new IndexFiles(files.disk, this.filePath('index'), this.filePath('timeindex'), isNew)
   }
 
   filePath(kind: SegmentFileKind): string {
@@ -107,13 +103,11 @@ export class Segment {
   }
 
   private loadIndexes(): void {
-    const { disk } = this.files
     if (this.size === 0 && this.isNew && this.descriptor < 0) {
       this.resetIndexes()
       return
     }
-    const storedOffsets = disk.readFile(this.filePath('index'))
-    const storedTimes = disk.readFile(this.filePath('timeindex'))
+    const { offsets: storedOffsets, times: storedTimes } = this.indexFiles.read()
     const offsets = offsetIndex(storedOffsets)
     const times = timeIndex(storedTimes)
     this.file()
@@ -130,18 +124,17 @@ export class Segment {
       this.noteMaxTimestamp()
       const isSame =
         times.count === this.times.count && times.last()?.timestampMs === this.times.last()?.timestampMs
-      this.storedTimeEntries = isSame ? times.count : 0
-      this.indexFilesDiffer = !isSame || storedTimes.length !== times.count * timeEntrySize
+      const differ = !isSame || storedTimes.length !== times.count * timeEntrySize
+      this.indexFiles.hold(0, isSame ? times.count : 0, differ)
       return
     }
     this.loadedOffsets = offsets
     this.loadedTimes = times
     this.bytesSinceIndexEntry = this.size - offsets.last()!.position
-    this.storedOffsetEntries = offsets.count
-    this.storedTimeEntries = times.count
-    this.indexFilesDiffer =
+    const differ =
       storedOffsets.length !== offsets.count * offsetEntrySize ||
       storedTimes.length !== times.count * timeEntrySize
+    this.indexFiles.hold(offsets.count, times.count, differ)
     this.noteStoredMaxTimestamp(times.last())
   }
 
@@ -189,9 +182,9 @@ export class Segment {
    */
   resumeIndexes(endOffset: number): number {
     this.resetIndexes()
-    const { disk } = this.files
-    const offsets = offsetIndex(disk.readFile(this.filePath('index')))
-    const times = timeIndex(disk.readFile(this.filePath('timeindex')))
+    const stored = this.indexFiles.read()
+    const offsets = offsetIndex(stored.offsets)
+    const times = timeIndex(stored.times)
     if (offsets.isDamaged || times.isDamaged) return 0
     times.truncate(endOffset - this.baseOffset)
     const youngest = times.last()
@@ -201,8 +194,7 @@ export class Segment {
     offsets.truncate(entry.relativeOffset + 1)
     this.loadedOffsets = offsets
     this.loadedTimes = times
-    this.storedOffsetEntries = offsets.count
-    this.storedTimeEntries = times.count
+    this.indexFiles.hold(offsets.count, times.count, true)
     this.noteStoredMaxTimestamp(youngest)
     const first = firstHeader(this)
     if (first !== undefined) this.firstTimestampMs = indexableTimestamp(first, 0)
@@ -213,9 +205,7 @@ export class Segment {
   resetIndexes(): void {
     this.loadedOffsets = offsetIndex()
     this.loadedTimes = timeIndex()
-    this.storedOffsetEntries = 0
-    this.storedTimeEntries = 0
-    this.indexFilesDiffer = true
+    this.indexFiles.hold(0, 0, true)
     this.maxTimestampMs = -1
     this.maxTimestampOffset = -1
     this.bytesSinceIndexEntry = 0
@@ -360,22 +350,11 @@ export class Segment {
   }
 
   async syncIndexes(): Promise<void> {
-    const { disk } = this.files
     this.hasUnsyncedIndexes = false
-    this.indexesWereWritten = false
     try {
-      for (const kind of ['index', 'timeindex'] as const) {
-        if (this.isRemoved) return
-        const descriptor = disk.openForWrite(this.filePath(kind), false)
-        try {
-          await disk.sync(descriptor)
-        } finally {
-          disk.close(descriptor)
-        }
-      }
+      await this.indexFiles.sync(() => this.isRemoved)
     } catch (error) {
       this.hasUnsyncedIndexes = true
-      this.indexesWereWritten = true
       throw error
     }
   }
@@ -388,41 +367,19 @@ export class Segment {
   /** Writes index entries that are only in memory. */
   writeIndexes(): void {
     if (this.loadedOffsets === undefined || this.loadedTimes === undefined) return
-    const { loadedOffsets: offsets, loadedTimes: times } = this
-    if (offsets.count > this.storedOffsetEntries || this.indexFilesDiffer) {
-      const bytes = offsets.bytes(this.storedOffsetEntries)
-      this.writeIndex('index', bytes, this.storedOffsetEntries * offsetEntrySize)
-      this.storedOffsetEntries = offsets.count
-    }
-    if (times.count > this.storedTimeEntries || this.indexFilesDiffer) {
-      const bytes = times.bytes(this.storedTimeEntries)
-      this.writeIndex('timeindex', bytes, this.storedTimeEntries * timeEntrySize)
-      this.storedTimeEntries = times.count
-    }
-    this.indexFilesDiffer = false
+    this.indexFiles.write(this.loadedOffsets, this.loadedTimes)
   }
 
   /** Makes the index files complete, as at the end of a segment or of a run: with the largest timestamp. */
   finishIndexes(): void {
     // Also one without records has index files, once it has a file.
-    if (this.indexFilesDiffer && this.descriptor >= 0 && this.loadedOffsets === undefined) this.loadIndexes()
+    if (this.loadedOffsets === undefined && this.descriptor >= 0 && this.indexFiles.mayDiffer)
+      this.loadIndexes()
     if (this.loadedOffsets === undefined || this.loadedTimes === undefined) return
     this.noteMaxTimestamp()
     this.writeIndexes()
     // Up to the first offset entry a segment is read as a whole when it is opened.
-    this.hasUnsyncedIndexes = this.indexesWereWritten && this.loadedOffsets.count > 0
-  }
-
-  private writeIndex(kind: SegmentFileKind, bytes: Buffer, position: number): void {
-    const { disk } = this.files
-    this.indexesWereWritten = true
-    const descriptor = disk.openForWrite(this.filePath(kind), true)
-    try {
-      if (bytes.length > 0) disk.write(descriptor, bytes, position)
-      if (this.indexFilesDiffer) disk.truncate(descriptor, position + bytes.length)
-    } finally {
-      disk.close(descriptor)
-    }
+    this.hasUnsyncedIndexes = this.indexFiles.wereWritten && this.loadedOffsets.count > 0
   }
 
   /** Cuts the segment off at a batch boundary. */
@@ -431,9 +388,7 @@ export class Segment {
     this.size = position
     this.offsets.truncate(endOffset - this.baseOffset)
     this.times.truncate(endOffset - this.baseOffset)
-    this.storedOffsetEntries = Math.min(this.storedOffsetEntries, this.offsets.count)
-    this.storedTimeEntries = Math.min(this.storedTimeEntries, this.times.count)
-    this.indexFilesDiffer = true
+    this.indexFiles.truncated(this.offsets, this.times)
   }
 
   /** Closes the files to make room, unless something is in flight; they open again when needed. */
