@@ -37,9 +37,11 @@ export class IndexFiles {
     this.differ = differ
   }
 
-  /** Takes note that entries were taken off the end of the indexes. */
-  truncated(offsets: OffsetIndex, times: TimeIndex): void {
-    this.hold(Math.min(this.offsetCount, offsets.count), Math.min(this.timeCount, times.count), true)
+  /** Removes the files, because they name what was cut off; they are written anew. */
+  remove(): void {
+    this.disk.remove(this.paths.offsets)
+    this.disk.remove(this.paths.times)
+    this.hold(0, 0, true)
   }
 
   /** Adds the entries that are not there yet. */

@@ -55,17 +55,18 @@ export function* openSteps(
 
   if (log.segments.length > 0) {
     const { recoveryPoint } = checkpoints
+    let isCutOff = false
     if (!checkpoints.wasShutDownCleanly) {
-      yield* recover(log, checkpoints, found.snapshots)
+      isCutOff = yield* recover(log, checkpoints, found.snapshots)
     } else if (findLogEnd(log)) {
       log.recoveryPoint = log.logEndOffset
       yield* restoreProducers(log, found.snapshots, log.segments.length - 1, log.activeSegment.size)
     } else {
       const soundUpTo = Math.min(recoveryPoint, log.activeSegment.baseOffset)
-      yield* recover(log, { ...checkpoints, recoveryPoint: soundUpTo }, found.snapshots)
+      isCutOff = yield* recover(log, { ...checkpoints, recoveryPoint: soundUpTo }, found.snapshots)
     }
     // What was synced has its name on disk; a file without content may have been found by luck.
-    log.namesAreUnsynced = log.recoveryPoint < log.logEndOffset || log.size === 0
+    log.namesAreUnsynced = isCutOff || log.recoveryPoint < log.logEndOffset || log.size === 0
     for (const segment of log.segments)
       segment.isNew = segment.size === 0 || segment.baseOffset >= log.recoveryPoint
   }

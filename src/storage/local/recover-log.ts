@@ -19,13 +19,14 @@ import { noteProducer, restoreProducers } from './restore-producers.ts'
 import { firstHeader, headerAt, indexableTimestamp, type Steps, scanSteps } from './scan-batches.ts'
 import type { Segment } from './segment.ts'
 
-/** Verifies a log from the recovery point on, and cuts off what is not sound. */
+/** Verifies a log from the recovery point on, and cuts off what is not sound; gives whether there was anything. */
 export function* recover(
   log: PartitionLog,
   checkpoints: Checkpoints,
   snapshots: readonly number[],
-): Steps<void> {
+): Steps<boolean> {
   const { recoveryPoint } = checkpoints
+  let isCutOff = false
   // Nobody reads what is below the log start; it may have been on its way out.
   const soundUpTo = Math.max(recoveryPoint, log.logStartOffset)
   const first = log.segmentIndex(soundUpTo)
@@ -34,9 +35,9 @@ export function* recover(
     cutOff(log, 0, 0, 'the first segments are missing')
     log.logEndOffset = soundUpTo
     log.recoveryPoint = Math.min(recoveryPoint, soundUpTo)
-    return
+    return true
   }
-  let position = resume(log, log.segments[first]!, soundUpTo)
+  let position = resume(log, log.segments[first]!, recoveryPoint)
   // What is below the recovery point is kept, so a snapshot up to there is of this log.
   yield* restoreProducers(log, snapshots, first, position, Math.max(recoveryPoint, log.logEndOffset))
   for (let i = first; i < log.segments.length; i++, position = 0) {
@@ -50,6 +51,7 @@ export function* recover(
     if (isMisplaced || end < segment.size) {
       const isDamage = log.logEndOffset < recoveryPoint
       cutOff(log, i, end, isDamage ? 'the log is damaged where it was known to be on disk' : 'a torn tail')
+      isCutOff = true
       break
     }
     if (i < log.segments.length - 1) segment.finishIndexes()
@@ -59,6 +61,7 @@ export function* recover(
   }
   // Where retention has left nothing, nothing has to be synced.
   log.recoveryPoint = log.size === 0 ? log.logEndOffset : Math.min(recoveryPoint, log.logEndOffset)
+  return isCutOff
 }
 
 /**
@@ -101,19 +104,16 @@ function cutOff(log: PartitionLog, index: number, position: number, why: string)
  * Where to begin in the segment that holds the recovery point: at the last batch below that which its indexes know, if
  * they prove themselves; else at its beginning. The log ends there, for now.
  */
-function resume(log: PartitionLog, segment: Segment, soundUpTo: number): number {
+function resume(log: PartitionLog, segment: Segment, recoveryPoint: number): number {
   log.logEndOffset = segment.baseOffset
-  segment.resetIndexes()
   // Without its history of epochs a log is read as a whole, to find out where each of them began.
-  if (soundUpTo <= segment.baseOffset || log.epochs.firstOffset() === undefined) return 0
-  const position = segment.resumeIndexes(soundUpTo)
+  if (recoveryPoint <= segment.baseOffset || log.epochs.firstOffset() === undefined) return 0
+  const position = segment.resumeIndexes(recoveryPoint)
   const header = position > 0 ? headerAt(segment, position) : undefined
   if (header === undefined) return 0
   const baseOffset = batchBaseOffset(header, 0)
-  if (baseOffset < segment.baseOffset || log.epochs.epochAt(baseOffset) !== batchLeaderEpoch(header, 0)) {
-    segment.resetIndexes()
+  if (baseOffset < segment.baseOffset || log.epochs.epochAt(baseOffset) !== batchLeaderEpoch(header, 0))
     return 0
-  }
   log.logEndOffset = baseOffset
   return position
 }

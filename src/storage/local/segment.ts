@@ -382,13 +382,16 @@ export class Segment {
     this.hasUnsyncedIndexes = this.indexFiles.wereWritten && this.loadedOffsets.count > 0
   }
 
-  /** Cuts the segment off at a batch boundary. */
+  /**
+   * Cuts the segment off at a batch boundary. Once names are synced no index can come back that knows what was behind it:
+   * what follows may be at the same offsets.
+   */
   truncate(position: number, endOffset: number): void {
     this.files.disk.truncate(this.file(), position)
     this.size = position
     this.offsets.truncate(endOffset - this.baseOffset)
     this.times.truncate(endOffset - this.baseOffset)
-    this.indexFiles.truncated(this.offsets, this.times)
+    this.indexFiles.remove()
   }
 
   /** Closes the files to make room, unless something is in flight; they open again when needed. */
