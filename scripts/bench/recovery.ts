@@ -57,7 +57,8 @@ interface Sample {
 export const recovery: Scenario = {
   name: 'recovery',
   summary: 'starts on existing data: clean with many partitions, after kill -9 with many bytes',
-  needsJava: true,
+  needsJava: false,
+  onlyByName: true,
   async run(context) {
     await prepareCrc32c()
     const samples: Sample[] = []

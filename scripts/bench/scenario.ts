@@ -43,5 +43,7 @@ export interface Scenario {
   name: string
   summary: string
   needsJava: boolean
+  /** It takes so long, or so much of the disk, that it runs only when it is named. */
+  onlyByName?: boolean
   run(context: BenchContext): Promise<ScenarioResult>
 }

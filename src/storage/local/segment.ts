@@ -176,9 +176,8 @@ export class Segment {
 
   /**
    * Takes over what the index files say of the log below `endOffset`, which was synced, as far as it proves itself: they
-   * were not. Gives where the batch begins from which on the log is to be indexed anew; 0: from its beginning. What is
-   * missing at the end of one of the files is found again there, because no batch before it needs a time entry that is
-   * behind the last one.
+   * were not. Gives where the batch begins from which on the log is to be indexed anew; 0: from its beginning. That is
+   * behind no batch of the last time entry, so what one of the files lacks at its end is found again.
    */
   resumeIndexes(endOffset: number): number {
     this.resetIndexes()
