@@ -33,6 +33,8 @@ export interface ApacheKafkaOptions {
   overrides?: Record<string, string>
   /** The JVM's heap, as in -Xmx; Kafka's start script says 1G. */
   heap?: string
+  startTimeoutMs?: number
+  stopTimeoutMs?: number
   /** Kills it while it starts. */
   signal?: AbortSignal
 }
@@ -212,8 +214,8 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
       propertiesFile,
     ],
     readyPattern: /Kafka Server started/,
-    startTimeoutMs: 120_000,
-    stopTimeoutMs: 60_000,
+    startTimeoutMs: options.startTimeoutMs ?? 120_000,
+    stopTimeoutMs: options.stopTimeoutMs ?? 60_000,
     signal: options.signal,
   })
   const removeTemporary = async () => {

@@ -22,6 +22,7 @@ export interface OttlaOptions {
   /** The built entry point. */
   main?: string
   startTimeoutMs?: number
+  stopTimeoutMs?: number
   /** Kills it while it starts. */
   signal?: AbortSignal
   onLine?: (line: string) => void
@@ -48,7 +49,7 @@ export async function startOttla(options: OttlaOptions = {}): Promise<RunningBro
     env: options.env,
     readyPattern: /Ottla .*listening on (\S+):(\d+)/,
     startTimeoutMs: options.startTimeoutMs ?? 60_000,
-    stopTimeoutMs: 30_000,
+    stopTimeoutMs: options.stopTimeoutMs ?? 30_000,
     signal: options.signal,
     onLine: options.onLine,
   })

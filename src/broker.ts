@@ -129,6 +129,7 @@ async function openWatchedBroker(
     checkpointIntervalMs: settings['log.flush.offset.checkpoint.interval.ms'],
     startOffsetCheckpointIntervalMs: settings['log.flush.start.offset.checkpoint.interval.ms'],
     initialTaskDelayMs: settings['log.initial.task.delay.ms'],
+    concurrentOpenings: settings['num.recovery.threads.per.data.dir'],
     retentionCheckIntervalMs: settings['log.retention.check.interval.ms'],
     isJournalEnabled: settings['log.journal.enable'],
     topicConfigs: liveTopicConfigs(dynamicSettings),

@@ -15,15 +15,16 @@ import { appendFloor } from './floor.ts'
 import { memory } from './memory.ts'
 import { PageCache } from './page-cache.ts'
 import { produce } from './produce.ts'
+import { recovery } from './recovery.ts'
 import type { BenchContext, Scenario, ScenarioResult } from './scenario.ts'
 import { scrape } from './scrape.ts'
 import { startup } from './startup.ts'
 
-const scenarios: Scenario[] = [produce, consume, durable, startup, memory, scrape]
+const scenarios: Scenario[] = [produce, consume, durable, startup, recovery, memory, scrape]
 
 const help = `usage: npm run bench -- [scenario...] [options]
 
-scenarios (all of them without a name):
+scenarios (without a name all but recovery, which writes much):
 ${scenarios.map(({ name, summary }) => `  ${name.padEnd(9)} ${summary}`).join('\n')}
 
 options:
@@ -32,6 +33,9 @@ options:
   --partitions N,M  partitions of the topics (6); with 1 every request carries a single batch
   --idle-seconds N  how long memory waits (10)
   --full-cache      fills the page cache before each cell of produce, as on a machine that has been writing for long
+  --gigabytes N     written before recovery kills the broker (20)
+  --many N          partitions that recovery starts cleanly with (10000)
+  --directory DIR   where recovery puts its data (the system's place for temporary files)
   --only BROKER     ottla or kafka alone
   --json FILE       everything that was measured`
 
@@ -44,6 +48,9 @@ async function main(): Promise<number> {
       partitions: { type: 'string', default: '6' },
       'idle-seconds': { type: 'string', default: '10' },
       'full-cache': { type: 'boolean' },
+      gigabytes: { type: 'string', default: '20' },
+      many: { type: 'string', default: '10000' },
+      directory: { type: 'string' },
       only: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean' },
@@ -61,7 +68,9 @@ async function main(): Promise<number> {
     console.error(`unknown: ${[...unknown, values.only].filter(Boolean).join(', ')}\n\n${help}`)
     return 2
   }
-  const chosen = scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+  const chosen = scenarios.filter(({ name, onlyByName }) =>
+    positionals.length === 0 ? onlyByName !== true : positionals.includes(name),
+  )
   const contestants = [ottla, kafka].filter(({ name }) => values.only === undefined || values.only === name)
   let fellShort = false
 
@@ -77,6 +86,9 @@ async function main(): Promise<number> {
     partitions: values.partitions.split(',').map(Number),
     idleSeconds: Number(values['idle-seconds']),
     pageCache: values['full-cache'] === true ? new PageCache() : undefined,
+    gigabytes: Number(values.gigabytes),
+    manyPartitions: Number(values.many),
+    directory: values.directory,
     progress,
   }
   const startedAt = new Date().toISOString()
@@ -114,9 +126,10 @@ async function main(): Promise<number> {
       memoryBytes: totalmem(),
       node: process.version,
     }
-    const { rounds, megabytes, partitions, idleSeconds } = context
+    const { rounds, megabytes, partitions, idleSeconds, gigabytes, manyPartitions } = context
+    const counts = { rounds, megabytes, partitions, idleSeconds, gigabytes, manyPartitions }
     const isCacheFull = context.pageCache !== undefined
-    const settings = { rounds, megabytes, partitions, idleSeconds, isCacheFull, apacheKafkaVersion }
+    const settings = { ...counts, isCacheFull, apacheKafkaVersion }
     writeFileSync(
       values.json,
       `${JSON.stringify({ startedAt, machine, settings, appendFloors: floors, results }, undefined, 2)}\n`,

@@ -16,6 +16,10 @@ export interface BenchContext {
   idleSeconds: number
   /** Filled before each cell of `produce`; undefined: pages are as the machine has them. */
   pageCache: PageCache | undefined
+  /** Of the recovery scenario: what is written before the kill, partitions of the clean start, where the data lies. */
+  gigabytes: number
+  manyPartitions: number
+  directory: string | undefined
   progress(text: string): void
 }
 
@@ -39,5 +43,7 @@ export interface Scenario {
   name: string
   summary: string
   needsJava: boolean
+  /** It takes so long, or so much of the disk, that it runs only when it is named. */
+  onlyByName?: boolean
   run(context: BenchContext): Promise<ScenarioResult>
 }

@@ -11,7 +11,6 @@ export const timestampTypes = ['CreateTime', 'LogAppendTime'] as const
 export const cleanupPolicies = ['compact', 'delete'] as const
 
 export const noCompaction = 'compaction is not carried out yet'
-const notUsed = 'it is not used yet'
 
 const never = Number.POSITIVE_INFINITY
 
@@ -259,10 +258,11 @@ export const logSettings = {
       'Passed on to topics, where it is reported but changes nothing: a single node elects no leaders.',
   }),
   'num.recovery.threads.per.data.dir': int(2, {
-    notYet: notUsed,
     atLeast: 1,
     importance: 'high',
-    documentation: 'How many partitions are opened or recovered at the same time when the broker starts.',
+    documentation:
+      'How many partitions are opened or recovered at the same time when the broker starts. The event loop checks what ' +
+      'the thread pool reads, so more than two help only where the disk is slow.',
   }),
   'log.journal.enable': boolean(true, {
     ours: true,

@@ -1,6 +1,6 @@
 /**
  * A disk that can lose its power, again and again: a recording one, and the model of what that leaves. Its syncs take a
- * turn or two and do nothing else, so what happens between them is the same whenever a run is repeated.
+ * turn or two and do nothing else, and its reads none, so what happens between them is the same whenever a run is repeated.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Disk, systemDisk, unsyncedDisk } from '../platform/disk.ts'
@@ -22,7 +22,8 @@ export function powerLossDisk(root: string): PowerLossDisk {
     for (let turns = syncCount++ % 3; turns >= 0; turns--) await nextTurn()
   }
   // What is replaced durably is so for the model, too, though not for the disk underneath.
-  const inner: Disk = { ...plain, sync, syncDirectory: sync }
+  const readLater: Disk['readLater'] = async (...parameters) => plain.read(...parameters)
+  const inner: Disk = { ...plain, readLater, sync, syncDirectory: sync }
   return {
     ...recordingDisk(inner, root, event => model.apply(event)),
     loseInto: (target, random) => model.writeImage(target, random, styles[random(styles.length)]),

@@ -70,6 +70,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     checkpointIntervalMs: 60_000,
     startOffsetCheckpointIntervalMs: 60_000,
     initialTaskDelayMs: 30_000,
+    concurrentOpenings: 2,
     retentionCheckIntervalMs: 300_000,
     isJournalEnabled: true,
     topicConfigs: liveTopicConfigs(dynamicSettings),

@@ -56,6 +56,7 @@ export function openTestStorage(options: TestStorageOptions): Promise<LocalStora
     checkpointIntervalMs: 60_000,
     startOffsetCheckpointIntervalMs: 60_000,
     initialTaskDelayMs: 30_000,
+    concurrentOpenings: 2,
     retentionCheckIntervalMs: 300_000,
     isJournalEnabled: options.isJournalEnabled ?? true,
     topicConfigs: liveTopicConfigs(new DynamicSettings(settings)),

@@ -9,9 +9,22 @@ import {
   batchLastOffsetDelta,
   batchLeaderEpoch,
 } from '../../../protocol-codecs/record-batch.ts'
-import type { Checkpoints } from './open-log.ts'
+import type { JournaledOffsets } from './journaled-offsets.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { firstHeader, scanBatches } from './scan-batches.ts'
+
+/** What checkpoints say of one log. */
+export interface Checkpoints {
+  readonly wasShutDownCleanly: boolean
+  readonly recoveryPoint: number
+  /** That is what the last run has stored, and not a guess because that is lost. */
+  readonly recoveryPointIsKnown?: boolean
+  /** What the journal, if there is one, can give the log after a crash. */
+  readonly journaled?: JournaledOffsets | undefined
+  readonly logStartOffset: number
+  /** As the last run has stored it. */
+  readonly highWatermark?: number | undefined
+}
 
 /** After a clean stop, once the log's end was found. */
 export function compareEnds(

@@ -3,7 +3,6 @@
  * can be done. The journal's own log is opened here as well, but is none of them.
  */
 import { join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { ClaimedDirectory } from './claim-directories.ts'
@@ -12,9 +11,11 @@ import { journalConfig, journalPartition, keyOf } from './journal.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import { partitionDirectoryName } from './log-files.ts'
 import { metadataPartition } from './metadata-partition.ts'
-import { openLog } from './open-log.ts'
-import { requireOwner } from './partition-directories.ts'
+import { openSteps } from './open-log.ts'
+import { openLogs } from './open-logs.ts'
+import { type FoundPartitions, requireOwner } from './partition-directories.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
+import { now, type Steps } from './scan-batches.ts'
 
 /** A partition whose log is to be opened, or made. */
 export interface Opening {
@@ -22,21 +23,26 @@ export interface Opening {
   readonly config: TopicConfig
 }
 
-/** Logs that are made in one turn of the event loop. */
-const logsPerTurn = 16
-
 export class DirectoryLogs {
   /** The log of the catalogue, where this is its directory. */
   metadataLog: PartitionLog | undefined
   private readonly claim: ClaimedDirectory
   private readonly environment: PartitionLogEnvironment
   private readonly commit: GroupCommit
+  private readonly concurrency: number
   private readonly logs = new Set<PartitionLog>()
 
-  constructor(claim: ClaimedDirectory, environment: PartitionLogEnvironment, commit: GroupCommit) {
+  /** `concurrency`: how many logs are opened at the same time. */
+  constructor(
+    claim: ClaimedDirectory,
+    environment: PartitionLogEnvironment,
+    commit: GroupCommit,
+    concurrency: number,
+  ) {
     this.claim = claim
     this.environment = environment
     this.commit = commit
+    this.concurrency = concurrency
   }
 
   all(): PartitionLog[] {
@@ -57,7 +63,8 @@ export class DirectoryLogs {
 
   openMetadataLog(config: TopicConfig): PartitionLog {
     const environment = { ...this.environment, isJournaled: false }
-    this.metadataLog = this.open({ partition: metadataPartition, config }, environment)
+    this.metadataLog = now(this.open({ partition: metadataPartition, config }, environment, false))
+    this.commit.opened(this.metadataLog)
     this.logs.add(this.metadataLog)
     return this.metadataLog
   }
@@ -65,26 +72,31 @@ export class DirectoryLogs {
   /** The journal's own log; whoever writes it sees to it that it is synced. */
   openJournalLog(config: TopicConfig): PartitionLog {
     const environment = { ...this.environment, isJournaled: false, syncWanted: () => {} }
-    return this.open({ partition: journalPartition, config: journalConfig(config) }, environment)
+    const opening = { partition: journalPartition, config: journalConfig(config) }
+    const log = now(this.open(opening, environment, false))
+    this.commit.opened(log)
+    return log
   }
 
-  /** Opens logs as a start finds them, and hands each over: one that cannot be opened is offline, and the others go on. */
+  /**
+   * Opens logs as a start finds them, several side by side, and hands each over: one that cannot be opened is offline, and
+   * the others go on. `found` knows the directories that are theirs.
+   */
   async openAll(
     openings: readonly Opening[],
+    found: FoundPartitions,
     journaled: (key: string) => JournaledOffsets | undefined,
     opened: (log: PartitionLog) => void,
   ): Promise<void> {
-    for (const opening of openings) {
-      opened(this.openOrOffline(opening, journaled(keyOf(opening.partition))))
-    }
+    await this.openSideBySide(openings, opened, opening => {
+      const isOwned = found.get(partitionDirectoryName(opening.partition))?.isNamed === true
+      return this.open(opening, this.environment, isOwned, journaled(keyOf(opening.partition)))
+    })
   }
 
-  /** Makes logs for new partitions, some per turn: each costs a few file system calls. */
+  /** Makes logs for new partitions. */
   async make(openings: readonly Opening[], made: (log: PartitionLog) => void): Promise<void> {
-    for (const [n, opening] of openings.entries()) {
-      if (n > 0 && n % logsPerTurn === 0) await nextTurn()
-      made(this.openOrOffline(opening))
-    }
+    await this.openSideBySide(openings, made, opening => this.open(opening, this.environment, false))
   }
 
   /** Takes partitions in whose logs cannot be made. */
@@ -92,39 +104,52 @@ export class DirectoryLogs {
     for (const opening of openings) added(this.offline(opening, error))
   }
 
-  private openOrOffline(opening: Opening, journaled?: JournaledOffsets): PartitionLog {
+  private async openSideBySide(
+    openings: readonly Opening[],
+    added: (log: PartitionLog) => void,
+    open: (opening: Opening) => Steps<PartitionLog>,
+  ): Promise<void> {
+    const { clock, logger } = this.environment
+    const toOpen = openings.map(opening => ({
+      open: () => open(opening),
+      opened: (log: PartitionLog) => {
+        this.commit.opened(log)
+        this.logs.add(log)
+        added(log)
+      },
+      failed: (error: unknown) => {
+        // The others go on; this one answers with errors until a restart can open it.
+        logger.error({ err: error, ...opening.partition }, 'a partition could not be opened; it is offline')
+        added(this.unopened(opening, error as Error))
+      },
+    }))
+    await openLogs(toOpen, { clock, logger, concurrency: this.concurrency })
+  }
+
+  /** Its checkpoints are to stay as they are. */
+  private unopened(opening: Opening, error: Error): PartitionLog {
     const { checkpoints } = this.claim
-    const { logger } = this.environment
-    let log: PartitionLog
-    try {
-      log = this.open(opening, this.environment, journaled)
-    } catch (error) {
-      // The others go on; this one answers with errors until a restart can open it.
-      logger.error({ err: error, ...opening.partition }, 'a partition could not be opened; it is offline')
-      log = this.offline(opening, error as Error)
-      // Its checkpoints are to stay as they are.
-      const name = partitionDirectoryName(opening.partition)
-      log.recoveryPoint = checkpoints.recoveryPoint(name)
-      log.logStartOffset = checkpoints.logStartOffset(name)
-      log.logEndOffset = Math.max(log.recoveryPoint, log.logStartOffset)
-    }
-    this.logs.add(log)
+    const log = this.offline(opening, error)
+    const name = partitionDirectoryName(opening.partition)
+    log.recoveryPoint = checkpoints.recoveryPoint(name)
+    log.logStartOffset = checkpoints.logStartOffset(name)
+    log.logEndOffset = Math.max(log.recoveryPoint, log.logStartOffset)
     return log
   }
 
   private open(
     { partition, config }: Opening,
     environment: PartitionLogEnvironment,
+    isOwned: boolean,
     journaled?: JournaledOffsets,
-  ): PartitionLog {
+  ): Steps<PartitionLog> {
     const { checkpoints, wasShutDownCleanly } = this.claim
     const { disk, logger } = environment
     const isJournal = partition === journalPartition
     const name = partitionDirectoryName(partition)
     const path = join(this.claim.path, name)
-    requireOwner(disk, path, partition.topicId, logger)
-    disk.makeDirectory(path)
-    const log = openLog(partition, path, config, environment, {
+    if (!isOwned) requireOwner(disk, path, partition.topicId, logger)
+    return openSteps(partition, path, config, environment, {
       // A clean stop leaves no journal.
       wasShutDownCleanly: wasShutDownCleanly && !isJournal,
       recoveryPoint: checkpoints.recoveryPoint(name),
@@ -134,8 +159,6 @@ export class DirectoryLogs {
       highWatermark: checkpoints.highWatermark(name),
       journaled,
     })
-    this.commit.opened(log)
-    return log
   }
 
   private offline({ partition, config }: Opening, error: Error): PartitionLog {

@@ -275,7 +275,7 @@ t.test('a partition that cannot be made or opened is offline, the others are not
   t.match(await append(storage.logs, second!, { values: ['b'] }), { error: 'KAFKA_STORAGE_ERROR' })
   await storage.close()
   const disk2 = faultyDisk()
-  const fault = disk2.inject({ operation: 'read', path: /half-0\//, code: 'EIO' })
+  const fault = disk2.inject({ operation: 'readLater', path: /half-0\//, code: 'EIO' })
   const again = await openTestStorage({ directory, disk: disk2 })
   t.match(await append(again.logs, first!, { values: ['a'] }), { error: 'KAFKA_STORAGE_ERROR' })
   t.match(await append(again.logs, second!, { values: ['b'] }), { error: 'NONE' })

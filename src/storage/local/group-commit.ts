@@ -81,6 +81,15 @@ export class GroupCommit {
     this.schedule()
   }
 
+  /** The same, but as many side by side as there may be: at a start and at the end nobody else needs the disk. */
+  syncNow(log: PartitionLog): void {
+    if (log.isOffline) return
+    this.requested.delete(log)
+    this.journalable.delete(log)
+    this.waiting.add(log)
+    this.schedule()
+  }
+
   /** Asks for syncs of all logs that keep full segments of the journal from going. */
   settleJournal(): void {
     if (this.journal === undefined) return

@@ -139,10 +139,11 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       }
       return undefined
     }
-    for (const [directory, wanted] of openings) {
+    const openAll = async ([directory, wanted]: [LogDirectory, readonly Opening[]]): Promise<void> => {
       await step(directory, () => directory.openPartitions(wanted, journaled, log => logs.add(log)))
       for (const opening of wanted) if (!logs.has(opening.partition)) addOffline(opening, directory.path)
     }
+    await Promise.all([...openings].map(openAll))
     for (const opening of missing) addOffline(opening, `directory.id=${opening.directoryId ?? ''}`)
     if (missing.length > 0) {
       logger.error(

@@ -19,6 +19,7 @@ import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { CatalogSnapshot } from '../topic-catalog.ts'
+import { checkpointLogs } from './checkpoint-logs.ts'
 import { type ClaimedDirectory, metadataDirectoryName } from './claim-directories.ts'
 import { cleanShutdownName } from './data-directory.ts'
 import { DirectoryLogs, type Opening } from './directory-logs.ts'
@@ -48,6 +49,8 @@ export interface LogDirectoryOptions {
   /** From the start to the first search for old segments, and between two. */
   readonly initialTaskDelayMs: number
   readonly retentionCheckIntervalMs: number
+  /** Logs that are opened at the same time. */
+  readonly concurrentOpenings: number
   readonly isJournalEnabled: boolean
   readonly disk: Disk
   readonly clock: Clock
@@ -88,6 +91,8 @@ export class LogDirectory {
   private readonly logs: DirectoryLogs
   private readonly timers = new Set<Timer>()
   private saving: Promise<void> | undefined
+  private checkpointing: Promise<void> | undefined
+  private isClosing = false
 
   constructor(claim: ClaimedDirectory, options: LogDirectoryOptions, shared: SharedByDirectories) {
     const { clock, disk, logger } = options
@@ -109,7 +114,7 @@ export class LogDirectory {
       offsetsMoved: log => shared.offsetsMoved(log),
       discard: path => this.removal.removeAfter(0, [path]),
     }
-    this.logs = new DirectoryLogs(claim, this.environment, this.commit)
+    this.logs = new DirectoryLogs(claim, this.environment, this.commit, options.concurrentOpenings)
     this.hasJournal = claim.names.has(partitionDirectoryName(journalPartition))
     this.journal = new Journal(() => this.logs.openJournalLog(shared.config), options.pool, clock, logger)
     this.journal.diskFailed = error => this.fileFailed(error)
@@ -192,7 +197,7 @@ export class LogDirectory {
       if (here.has(name)) continue
       moveStray(disk, join(this.path, name), parsePartitionDirectoryName(name)!, logger)
     }
-    await this.logs.openAll(openings, journaled, opened)
+    await this.logs.openAll(openings, this.found, journaled, opened)
   }
 
   /** Gives logs what the journal has for them; one may have been moved to another directory since the crash. */
@@ -289,16 +294,18 @@ export class LogDirectory {
 
   private checkpoint(): void {
     const { clock, logger, producerIdExpirationMs } = this.options
-    const logs = this.logs.all()
-    for (const log of logs) {
-      log.producers.expire(clock.now(), producerIdExpirationMs())
-      attempt(logger, 'index entries could not be written; they are tried again', () => {
-        if (log.isOffline) return
-        log.activeSegment.writeIndexes()
-        log.epochs.store()
-      })
-    }
-    this.attempt(notWritten, () => this.claim.checkpoints.writeRecoveryPoints(logs))
+    for (const log of this.logs.all()) log.producers.expire(clock.now(), producerIdExpirationMs())
+    const isOver = () => this.isOffline || this.isClosing
+    const environment = { commit: this.commit, clock, logger, isOver }
+    this.checkpointing ??= checkpointLogs(this.logs.all(), environment, () =>
+      this.logsCheckpointed(),
+    ).finally(() => {
+      this.checkpointing = undefined
+    })
+  }
+
+  private logsCheckpointed(): void {
+    this.attempt(notWritten, () => this.claim.checkpoints.writeRecoveryPoints(this.logs.all()))
     if (this.isOffline) return
     this.attempt('the journal could not be rolled; it is tried again', () => this.journal.roll())
     this.commit.settleJournal()
@@ -331,7 +338,7 @@ export class LogDirectory {
   // The end
 
   private async syncAll(): Promise<void> {
-    for (const log of this.logs.all()) if (!log.isSynced) this.commit.settle(log)
+    for (const log of this.logs.all()) if (!log.isSynced) this.commit.syncNow(log)
     await this.commit.idle()
   }
 
@@ -339,7 +346,9 @@ export class LogDirectory {
   async close(isQuiet: Promise<void>): Promise<void> {
     const { disk, logger } = this.options
     this.cancelTimers()
+    this.isClosing = true
     try {
+      await this.checkpointing
       await isQuiet
       await this.retention.close()
       await this.removal.close()

@@ -24,9 +24,9 @@ import { ProducerStates } from '../producer-state.ts'
 import type { BatchFacts } from './batch-facts.ts'
 import { DurableEnd, type LogPoint } from './durable-end.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
-import { leaderEpochFileName, partitionMetadataFileName, segmentFileName } from './log-files.ts'
+import { leaderEpochFileName, partitionMetadataFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
-import { encodeProducerSnapshot } from './producer-snapshot.ts'
+import { ProducerSnapshots } from './producer-snapshots.ts'
 import { type ReadCursor, ReadCursors } from './read-cursors.ts'
 import { mustRoll, type SegmentBegin } from './roll-rules.ts'
 import { Segment } from './segment.ts'
@@ -95,8 +95,9 @@ export class PartitionLog {
   readonly durable = new DurableEnd()
   /** Names of the directory and of what was found in it are not known to be on disk. */
   namesAreUnsynced = true
-  /** Offset of the newest snapshot of the producers; -1: none. */
-  snapshotOffset = -1
+  readonly snapshots = new ProducerSnapshots()
+  /** Where the log ended at the last checkpoint. */
+  private checkpointedEnd = 0
   lastFailureReportMs = Number.NEGATIVE_INFINITY
   private unflushedMessages = 0
   private flushTimer: Timer | undefined
@@ -235,7 +236,7 @@ export class PartitionLog {
   roll(): Segment {
     if (this.activeSegment.size === 0) return this.activeSegment
     this.activeSegment.finishIndexes()
-    this.writeProducerSnapshot()
+    this.snapshots.write(this)
     const segment = this.createSegment(this.logEndOffset)
     this.environment.syncWanted(this)
     return segment
@@ -261,16 +262,17 @@ export class PartitionLog {
     this.moveStart(this.segments[0]!.baseOffset)
   }
 
-  /** Writes the producers' state at the log end. It need not be synced: a damaged one is noticed by its checksum. */
-  writeProducerSnapshot(): void {
-    if (this.snapshotOffset === this.logEndOffset) return
-    const path = join(this.directory, segmentFileName(this.logEndOffset, 'snapshot'))
-    this.environment.disk.replaceFile(
-      path,
-      encodeProducerSnapshot(this.producers.all(), this.producers.size),
-      false,
-    )
-    this.snapshotOffset = this.logEndOffset
+  /**
+   * Leaves on disk what a start after a crash needs to begin at the recovery point. Gives whether something is unsynced
+   * since before the last checkpoint, and should now be synced, so that the recovery point follows.
+   */
+  checkpoint(): boolean {
+    this.activeSegment.writeIndexes()
+    this.epochs.store()
+    this.snapshots.checkpoint(this)
+    const isLate = this.recoveryPoint < this.checkpointedEnd
+    this.checkpointedEnd = this.logEndOffset
+    return isLate
   }
 
   // Durability
@@ -410,7 +412,7 @@ export class PartitionLog {
   close(): void {
     try {
       if (this.isDeleted || this.isOffline || this.logEndOffset === 0) return
-      this.writeProducerSnapshot()
+      this.snapshots.write(this)
       this.epochs.store()
       this.activeSegment.finishIndexes()
     } finally {

@@ -234,11 +234,11 @@ t.test('segments below the recovery point are not read', async t => {
 t.test('a clean start reads neither sealed segments nor the indexed part of the active one', async t => {
   const directory = temporaryDirectory(t)
   const batches = Array.from({ length: 200 }, (_, i) => ({
-    values: ['x'.repeat(100)],
+    values: ['x'.repeat(400)],
     producerId: 3,
     baseSequence: i,
   }))
-  const config = { 'internal.segment.bytes': '20000', 'index.interval.bytes': '1000' }
+  const config = { 'internal.segment.bytes': '60000', 'index.interval.bytes': '1000' }
   const { log } = await writeLog(directory, batches, { config })
   const { path, size } = log.activeSegment
   log.close()
@@ -246,10 +246,11 @@ t.test('a clean start reads neither sealed segments nor the indexed part of the 
   const again = openTestLog(directory, { config, disk, wasShutDownCleanly: true })
   t.equal(again.log.logEndOffset, 200)
   t.ok(again.log.isSynced, 'nothing is left to sync')
-  t.ok(size > 8000)
+  t.ok(size > 30000)
   const read = disk.callsOf('read', /\.log$/)
   t.ok(read.every(call => call.path === path))
   t.ok(read.reduce((sum, call) => sum + call.size, 0) < 3000)
+  t.equal(disk.open.size, 0, 'nor does a log that nobody uses keep a file open')
   const entries = [...again.log.producers.all()]
   t.match(entries, [{ producerId: 3, batches: [{ lastSequence: 199 }] }])
 })

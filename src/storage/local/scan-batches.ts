@@ -1,4 +1,8 @@
-/** Walks the batches of a segment's file from a position on: what recovery, start-up and searches read by. */
+/**
+ * Walks the batches of a segment's file from a position on: what recovery, start-up and searches read by. A walk is a
+ * run of steps, each of which wants a read: who searches has it done at once (`scanBatches`), who recovers many logs
+ * side by side has the thread pool do it (`inTheBackground`), since nobody knows how far a disk has to go for it.
+ */
 import {
   batchBaseOffset,
   batchCrcIsValid,
@@ -13,25 +17,62 @@ import { RecordError } from '../../../protocol-codecs/record-error.ts'
 import type { Segment } from './segment.ts'
 
 /** Reads start small, because many scans end at their first batch, and grow while they go on. */
-const firstChunkSize = 16 * 1024
+export const firstChunkSize = 16 * 1024
 const maxChunkSize = 1024 * 1024
+
+/** A read that a step wants. */
+export interface WantedRead {
+  readonly segment: Segment
+  /** Filled from its beginning, with as much as there is. */
+  readonly buffer: Buffer
+  readonly length: number
+  readonly position: number
+}
+
+/** Work that reads; it goes on with the number of bytes that were read. */
+export type Steps<T> = Generator<WantedRead, T, number>
+
+/** Does every read at once. */
+export function now<T>(steps: Steps<T>): T {
+  for (let step = steps.next(); ; ) {
+    if (step.done === true) return step.value
+    const { segment, buffer, length, position } = step.value
+    step = steps.next(segment.readNow(buffer, 0, length, position))
+  }
+}
+
+/** Has the thread pool read; `read` is told of each number of bytes. */
+export async function inTheBackground<T>(steps: Steps<T>, read: (bytes: number) => void): Promise<T> {
+  for (let step = steps.next(); ; ) {
+    if (step.done === true) return step.value
+    const { segment, buffer, length, position } = step.value
+    const available = await segment.readLater(buffer, 0, length, position)
+    read(available)
+    step = steps.next(available)
+  }
+}
+
+export function scanBatches(...parameters: Parameters<typeof scanSteps>): number {
+  return now(scanSteps(...parameters))
+}
 
 /**
  * Calls `visit` with each whole batch between `from` and `to` until it says `false`. Gives the position
  * behind the last batch that was sound: `to` when all were. With `verify` a batch must carry a right
  * checksum, else only its header is looked at: its size, magic, offset and producer are possible ones.
  */
-export function scanBatches(
+export function* scanSteps(
   segment: Segment,
   from: number,
   to: number,
   verify: boolean,
   visit: (buffer: Buffer, at: number, position: number) => boolean,
-): number {
+): Steps<number> {
   let buffer = Buffer.allocUnsafe(Math.min(firstChunkSize, Math.max(batchHeaderSize, to - from)))
   let position = from
   while (position < to) {
-    const available = segment.readNow(buffer, 0, Math.min(buffer.length, to - position), position)
+    const length = Math.min(buffer.length, to - position)
+    const available = yield { segment, buffer, length, position }
     let at = 0
     let needed = 0
     while (at < available) {
@@ -73,9 +114,13 @@ function isHeader(buffer: Buffer, at: number): boolean {
 
 /** The first header of a segment; undefined when there is no whole one. */
 export function firstHeader(segment: Segment): Buffer | undefined {
-  if (segment.size < batchHeaderSize) return undefined
+  return headerAt(segment, 0)
+}
+
+export function headerAt(segment: Segment, position: number): Buffer | undefined {
+  if (segment.size < position + batchHeaderSize) return undefined
   const header = Buffer.allocUnsafe(batchHeaderSize)
-  const available = segment.readNow(header, 0, batchHeaderSize, 0)
+  const available = segment.readNow(header, 0, batchHeaderSize, position)
   return available === batchHeaderSize && isHeader(header, 0) ? header : undefined
 }
 

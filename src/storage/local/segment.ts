@@ -11,10 +11,11 @@ import { join } from 'node:path'
 import { batchLastOffset, batchSize } from '../../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
+import { IndexFiles } from './index-files.ts'
 import { isLargestFrom, lastEntry, namesBatch, namesTimestamp } from './index-trust.ts'
 import { type SegmentFileKind, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
-import { indexableTimestamp, scanBatches } from './scan-batches.ts'
+import { firstHeader, indexableTimestamp, scanBatches } from './scan-batches.ts'
 import {
   type OffsetIndex,
   offsetEntrySize,
@@ -55,12 +56,7 @@ export class Segment {
   private descriptor = -1
   private loadedOffsets: OffsetIndex | undefined
   private loadedTimes: TimeIndex | undefined
-  private storedOffsetEntries = 0
-  private storedTimeEntries = 0
-  /** The index files may be missing, or hold more than the stored entries. */
-  private indexFilesDiffer: boolean
-  /** Since they were synced. */
-  private indexesWereWritten = false
+  private readonly indexFiles: IndexFiles
   /** A failed write may have left bytes behind `size`. */
   private hasTornEnd = false
   /** Asynchronous readers and syncs in flight; the files stay open for them. */
@@ -75,12 +71,8 @@ export class Segment {
     this.baseOffset = baseOffset
     this.size = size
     this.isNew = isNew
-    this.indexFilesDiffer = isNew
     this.path = this.filePath('log')
-    if (isNew) {
-      this.loadedOffsets = offsetIndex()
-      this.loadedTimes = timeIndex()
-    }
+    this.indexFiles = new IndexFiles(files.disk, this.filePath('index'), this.filePath('timeindex'), isNew)
   }
 
   filePath(kind: SegmentFileKind): string {
@@ -111,9 +103,11 @@ export class Segment {
   }
 
   private loadIndexes(): void {
-    const { disk } = this.files
-    const storedOffsets = disk.readFile(this.filePath('index'))
-    const storedTimes = disk.readFile(this.filePath('timeindex'))
+    if (this.size === 0 && this.isNew && this.descriptor < 0) {
+      this.resetIndexes()
+      return
+    }
+    const { offsets: storedOffsets, times: storedTimes } = this.indexFiles.read()
     const offsets = offsetIndex(storedOffsets)
     const times = timeIndex(storedTimes)
     this.file()
@@ -130,17 +124,17 @@ export class Segment {
       this.noteMaxTimestamp()
       const isSame =
         times.count === this.times.count && times.last()?.timestampMs === this.times.last()?.timestampMs
-      this.storedTimeEntries = isSame ? times.count : 0
-      this.indexFilesDiffer = !isSame || storedTimes.length !== times.count * timeEntrySize
+      const differ = !isSame || storedTimes.length !== times.count * timeEntrySize
+      this.indexFiles.hold(0, isSame ? times.count : 0, differ)
       return
     }
     this.loadedOffsets = offsets
     this.loadedTimes = times
-    this.storedOffsetEntries = offsets.count
-    this.storedTimeEntries = times.count
-    this.indexFilesDiffer =
+    this.bytesSinceIndexEntry = this.size - offsets.last()!.position
+    const differ =
       storedOffsets.length !== offsets.count * offsetEntrySize ||
       storedTimes.length !== times.count * timeEntrySize
+    this.indexFiles.hold(offsets.count, times.count, differ)
     this.noteStoredMaxTimestamp(times.last())
   }
 
@@ -180,13 +174,37 @@ export class Segment {
     this.rebuildIndexes()
   }
 
+  /**
+   * Takes over what the index files say of the log below `endOffset`, which was synced, as far as it proves itself: they
+   * were not. Gives where the batch begins from which on the log is to be indexed anew; 0: from its beginning. That is
+   * behind no batch of the last time entry, so what one of the files lacks at its end is found again.
+   */
+  resumeIndexes(endOffset: number): number {
+    this.resetIndexes()
+    const stored = this.indexFiles.read()
+    const offsets = offsetIndex(stored.offsets)
+    const times = timeIndex(stored.times)
+    if (offsets.isDamaged || times.isDamaged) return 0
+    times.truncate(endOffset - this.baseOffset)
+    const youngest = times.last()
+    const entry = youngest && offsets.entryAtOrBelow(youngest.relativeOffset)
+    if (entry === undefined || !namesBatch(this, entry) || !namesTimestamp(this, youngest!, entry.position))
+      return 0
+    offsets.truncate(entry.relativeOffset + 1)
+    this.loadedOffsets = offsets
+    this.loadedTimes = times
+    this.indexFiles.hold(offsets.count, times.count, true)
+    this.noteStoredMaxTimestamp(youngest)
+    const first = firstHeader(this)
+    if (first !== undefined) this.firstTimestampMs = indexableTimestamp(first, 0)
+    return entry.position
+  }
+
   /** Starts with empty indexes in memory, because they are about to be rebuilt from the log. */
   resetIndexes(): void {
     this.loadedOffsets = offsetIndex()
     this.loadedTimes = timeIndex()
-    this.storedOffsetEntries = 0
-    this.storedTimeEntries = 0
-    this.indexFilesDiffer = true
+    this.indexFiles.hold(0, 0, true)
     this.maxTimestampMs = -1
     this.maxTimestampOffset = -1
     this.bytesSinceIndexEntry = 0
@@ -236,16 +254,19 @@ export class Segment {
     indexIntervalBytes: number,
   ): void {
     if (this.firstTimestampMs < 0) this.firstTimestampMs = maxTimestampMs
-    if (maxTimestampMs > this.maxTimestampMs) {
-      this.maxTimestampMs = maxTimestampMs
-      this.maxTimestampOffset = lastOffset
-    }
+    this.noteTimestamp(maxTimestampMs, lastOffset)
     if (this.bytesSinceIndexEntry > indexIntervalBytes) {
       this.offsets.append(lastOffset - this.baseOffset, position)
       this.noteMaxTimestamp()
       this.bytesSinceIndexEntry = 0
     }
     this.bytesSinceIndexEntry += size
+  }
+
+  noteTimestamp(timestampMs: number, lastOffset: number): void {
+    if (timestampMs <= this.maxTimestampMs) return
+    this.maxTimestampMs = timestampMs
+    this.maxTimestampOffset = lastOffset
   }
 
   private noteMaxTimestamp(): void {
@@ -282,10 +303,22 @@ export class Segment {
     return this.maxTimestampMs
   }
 
-  private noteStoredMaxTimestamp(last: ReturnType<TimeIndex['last']>): void {
-    if (last === undefined || last.timestampMs <= this.maxTimestampMs) return
-    this.maxTimestampMs = last.timestampMs
-    this.maxTimestampOffset = this.baseOffset + last.relativeOffset
+  private noteStoredMaxTimestamp(last: TimeEntry | undefined): void {
+    if (last !== undefined) this.noteTimestamp(last.timestampMs, this.baseOffset + last.relativeOffset)
+  }
+
+  /** Where the last batch begins that the index file names, read without loading the indexes; 0: it names none. */
+  lastIndexedPosition(): number {
+    const { disk } = this.files
+    if (this.loadedOffsets === undefined) {
+      try {
+        const last = offsetIndex(lastEntry(disk, this.filePath('index'), offsetEntrySize)).last()
+        if (last !== undefined && namesBatch(this, last)) return last.position
+      } catch {
+        // Loading the index finds out what is wrong.
+      }
+    }
+    return this.offsets.last()?.position ?? 0
   }
 
   readNow(target: Buffer, offset: number, length: number, position: number): number {
@@ -316,22 +349,11 @@ export class Segment {
   }
 
   async syncIndexes(): Promise<void> {
-    const { disk } = this.files
     this.hasUnsyncedIndexes = false
-    this.indexesWereWritten = false
     try {
-      for (const kind of ['index', 'timeindex'] as const) {
-        if (this.isRemoved) return
-        const descriptor = disk.openForWrite(this.filePath(kind), false)
-        try {
-          await disk.sync(descriptor)
-        } finally {
-          disk.close(descriptor)
-        }
-      }
+      await this.indexFiles.sync(() => this.isRemoved)
     } catch (error) {
       this.hasUnsyncedIndexes = true
-      this.indexesWereWritten = true
       throw error
     }
   }
@@ -344,50 +366,31 @@ export class Segment {
   /** Writes index entries that are only in memory. */
   writeIndexes(): void {
     if (this.loadedOffsets === undefined || this.loadedTimes === undefined) return
-    const { loadedOffsets: offsets, loadedTimes: times } = this
-    if (offsets.count > this.storedOffsetEntries || this.indexFilesDiffer) {
-      const bytes = offsets.bytes(this.storedOffsetEntries)
-      this.writeIndex('index', bytes, this.storedOffsetEntries * offsetEntrySize)
-      this.storedOffsetEntries = offsets.count
-    }
-    if (times.count > this.storedTimeEntries || this.indexFilesDiffer) {
-      const bytes = times.bytes(this.storedTimeEntries)
-      this.writeIndex('timeindex', bytes, this.storedTimeEntries * timeEntrySize)
-      this.storedTimeEntries = times.count
-    }
-    this.indexFilesDiffer = false
+    this.indexFiles.write(this.loadedOffsets, this.loadedTimes)
   }
 
   /** Makes the index files complete, as at the end of a segment or of a run: with the largest timestamp. */
   finishIndexes(): void {
+    // Also one without records has index files, once it has a file.
+    if (this.loadedOffsets === undefined && this.descriptor >= 0 && this.indexFiles.mayDiffer)
+      this.loadIndexes()
     if (this.loadedOffsets === undefined || this.loadedTimes === undefined) return
     this.noteMaxTimestamp()
     this.writeIndexes()
     // Up to the first offset entry a segment is read as a whole when it is opened.
-    this.hasUnsyncedIndexes = this.indexesWereWritten && this.loadedOffsets.count > 0
+    this.hasUnsyncedIndexes = this.indexFiles.wereWritten && this.loadedOffsets.count > 0
   }
 
-  private writeIndex(kind: SegmentFileKind, bytes: Buffer, position: number): void {
-    const { disk } = this.files
-    this.indexesWereWritten = true
-    const descriptor = disk.openForWrite(this.filePath(kind), true)
-    try {
-      if (bytes.length > 0) disk.write(descriptor, bytes, position)
-      if (this.indexFilesDiffer) disk.truncate(descriptor, position + bytes.length)
-    } finally {
-      disk.close(descriptor)
-    }
-  }
-
-  /** Cuts the segment off at a batch boundary. */
+  /**
+   * Cuts the segment off at a batch boundary. Once names are synced no index can come back that knows what was behind it:
+   * what follows may be at the same offsets.
+   */
   truncate(position: number, endOffset: number): void {
     this.files.disk.truncate(this.file(), position)
     this.size = position
     this.offsets.truncate(endOffset - this.baseOffset)
     this.times.truncate(endOffset - this.baseOffset)
-    this.storedOffsetEntries = Math.min(this.storedOffsetEntries, this.offsets.count)
-    this.storedTimeEntries = Math.min(this.storedTimeEntries, this.times.count)
-    this.indexFilesDiffer = true
+    this.indexFiles.remove()
   }
 
   /** Closes the files to make room, unless something is in flight; they open again when needed. */
@@ -400,6 +403,11 @@ export class Segment {
     }
     this.closeFile()
     return true
+  }
+
+  /** Closes the files of one that was only looked at. */
+  closeIfUnindexed(): void {
+    if (this.loadedOffsets === undefined) this.closeForNow()
   }
 
   /** When the log was last written to, as far as the disk knows. */

@@ -7,8 +7,8 @@
  * An offset entry names a batch by its last offset and its first byte. A time entry says that no
  * record up to that offset is younger than the timestamp. Both ascend strictly, so they are searched
  * by halves. Entries since the last write to disk are only in memory: after a crash they are rebuilt
- * from the log, which recovery reads anyway. Kafka preallocates index files, so zeroes at the end of one
- * are padding; anything else that does not ascend is damage.
+ * from the log. Kafka preallocates index files, so zeroes at the end of one are padding; anything else
+ * that does not ascend is damage.
  */
 
 export interface OffsetEntry {
