@@ -29,12 +29,15 @@ const rateInterval = '10s'
 const patienceMs = 60_000
 /**
  * What promtool finds fault with: names that are not ours to choose. Kafka's connection-count and kafka_exporter's
- * sums end as if they were parts of a summary, and prom-client has gauges that end in _total.
+ * sums end as if they were parts of a summary, prom-client has gauges that end in _total, and Kafka names a label
+ * logDirectory, which what is ours takes over so that the two can be joined.
  */
 const knownFaults = new RegExp(
   `^(${[
     'kafka_server_socket_server_metrics_connection_count',
     'kafka_consumergroup_(current_offset|lag)_sum',
+    'kafka_log_logmanager_logdirectoryoffline',
+    'ottla_disk_(usable|total)_bytes',
     'nodejs_active_(handles|requests|resources)_total',
   ].join('|')}) `,
 )
