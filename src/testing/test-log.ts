@@ -4,7 +4,7 @@
  */
 import { bufferPool } from '../platform/buffer-pool.ts'
 import { type Disk, systemDisk } from '../platform/disk.ts'
-import { silentLogger } from '../platform/logger.ts'
+import { type Logger, silentLogger } from '../platform/logger.ts'
 import { brokerSettings } from '../settings/broker-settings.ts'
 import { effectiveTopicConfig } from '../settings/topic-config.ts'
 import { FileRemoval } from '../storage/local/file-removal.ts'
@@ -27,6 +27,7 @@ export interface TestLogOptions {
   readonly wasShutDownCleanly?: boolean
   readonly recoveryPoint?: number
   readonly logStartOffset?: number
+  readonly logger?: Logger
 }
 
 export interface TestLog {
@@ -61,7 +62,7 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
   const environment: PartitionLogEnvironment = {
     disk,
     clock,
-    logger: silentLogger,
+    logger: options.logger ?? silentLogger,
     openSegments,
     unsynced,
     random: options.random ?? (() => 0),

@@ -59,6 +59,13 @@ export function* recover(
   if (log.logEndOffset < log.snapshots.newest && log.segments.length > 0) {
     yield* restoreProducers(log, snapshots, log.segments.length - 1, log.activeSegment.size)
   }
+  if (!isCutOff && log.logEndOffset < recoveryPoint) {
+    const { directory, logEndOffset } = log
+    log.environment.logger.error(
+      { directory, logEndOffset, recoveryPoint },
+      'a log ends before what was known to be on disk; records at its end are lost',
+    )
+  }
   // Where retention has left nothing, nothing has to be synced.
   log.recoveryPoint = log.size === 0 ? log.logEndOffset : Math.min(recoveryPoint, log.logEndOffset)
   return isCutOff
