@@ -16,6 +16,7 @@ import {
 import { createRecordFacts, walkRecords } from '../../protocol-codecs/walk-records.ts'
 import type { Disk } from '../platform/disk.ts'
 import type { BatchFacts } from '../storage/local/batch-facts.ts'
+import { type Debris, LogFile, type Walked, type WalkedBatch } from '../storage/local/batch-walk.ts'
 import { LeaderEpochs } from '../storage/local/leader-epochs.ts'
 import { leaderEpochFileName, parseSegmentFileName, segmentFileName } from '../storage/local/log-files.ts'
 import { indexableTimestamp } from '../storage/local/scan-batches.ts'
@@ -28,7 +29,6 @@ import {
   pieceOf,
   prefixSize,
 } from './batch-order.ts'
-import { type Debris, LogFile, type Walked, type WalkedBatch } from './batch-walk.ts'
 import { IndexCheck } from './check-indexes.ts'
 import { accusedEpochs, checkEnds, checkEpochHistory, checkOwner } from './check-partition-files.ts'
 import { ProducerCheck } from './check-producers.ts'

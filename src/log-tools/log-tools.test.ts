@@ -349,6 +349,13 @@ t.test('a journal that a crash left is told of, and what is only there', async t
     for (const entry of entries) lines.push(entryAsText(entry))
   }
   t.ok(lines.some(line => line.includes('"type":"partition"') && line.includes('"baseOffset":1')))
+  const bytes = fs.readFileSync(path)
+  fs.writeFileSync(path, flip(Buffer.from(bytes), 70))
+  t.match((await check(copy)).damage, [{ kind: 'journal', position: 0, message: /sound entries follow/ }])
+  // Batches lie in the values of an entry, but they do not follow it.
+  fs.writeFileSync(path, bytes.subarray(0, -1))
+  t.same((await check(copy)).texts, [])
+  t.ok((await check(copy)).findings.some(({ message }) => /interrupted/.test(message)))
 })
 
 t.test('dump shows what cannot be read as a problem, and goes on behind it', async t => {

@@ -53,7 +53,13 @@ export async function verify(
   if (data !== undefined && target.isWhole) {
     findings.push(...checkCatalogue(disk, data, target.partitions))
     findings.push(...checkCheckpointNames(data, target.partitions))
-    findings.push(...(await checkJournals(disk, data, partitions)))
+  }
+  const ends = new Map(partitions.map(({ directory, logEndOffset }) => [directory.name, logEndOffset]))
+  for (const [n, partition] of partitions.entries()) {
+    if (partition.directory.topic !== journalTopic) continue
+    const catalog = target.isWhole ? data?.catalog : undefined
+    const findings = await checkJournal(disk, partition.directory, catalog, ends)
+    partitions[n] = { ...partition, findings }
   }
   const total = noCounts()
   for (const { counts } of partitions) addCounts(total, counts)
@@ -124,17 +130,4 @@ function* checkCheckpointNames(
       yield { severity: 'note', kind: 'checkpoint', path: join(data.root, file), message }
     }
   }
-}
-
-async function checkJournals(
-  disk: Disk,
-  data: DataKnowledge,
-  partitions: readonly CheckedPartition[],
-): Promise<Finding[]> {
-  const ends = new Map(partitions.map(({ directory, logEndOffset }) => [directory.name, logEndOffset]))
-  const journals = partitions.filter(({ directory }) => directory.topic === journalTopic)
-  const found = await Promise.all(
-    journals.map(({ directory }) => checkJournal(disk, directory, data.catalog, ends)),
-  )
-  return found.flat()
 }

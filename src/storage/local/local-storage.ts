@@ -22,7 +22,8 @@ import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
 import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
-import { Journal, journalConfig, journalPartition, keyOf } from './journal.ts'
+import { createJournalLog, Journal, journalConfig, journalPartition, keyOf } from './journal.ts'
+import { JournalRemains } from './journal-remains.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
@@ -96,7 +97,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       disk.remove(cleanShutdownPath)
       await disk.syncDirectory(directory)
     }
-    const hasJournal = disk.isDirectory(join(directory, partitionDirectoryName(journalPartition)))
+    const journalDirectory = join(directory, partitionDirectoryName(journalPartition))
+    const hasJournal = disk.isDirectory(journalDirectory)
 
     const commit = new GroupCommit(disk, clock, logger)
     const removal = new FileRemoval(disk, clock, logger)
@@ -129,8 +131,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       const log = openLog(partition, path, config, environment, {
         wasShutDownCleanly: wasClosedCleanly,
         recoveryPoint: checkpoints.recoveryPoint(name),
-        // The journal's own segments go in any order, so its gaps mean nothing.
-        recoveryPointIsKnown: partition !== journalPartition && checkpoints.recoveryPointsWereKnown,
+        recoveryPointIsKnown: checkpoints.recoveryPointsWereKnown,
         logStartOffset: checkpoints.logStartOffset(name),
         highWatermark: checkpoints.highWatermark(name),
         journaled,
@@ -155,12 +156,15 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     )
     const { deletedIds } = catalog.load()
 
-    const openJournal = (): PartitionLog => {
+    const openJournal = (offset: number): PartitionLog => {
       const environment = { ...ownEnvironment, syncWanted: () => {} }
-      return open(journalPartition, journalConfig(metadataConfig), environment, false)
+      const log = createJournalLog(journalDirectory, journalConfig(metadataConfig), environment, offset)
+      commit.opened(log)
+      return log
     }
-    const journal = new Journal(openJournal, pool, clock, logger)
-    const journaled = hasJournal ? journal.offsets() : new Map<string, JournaledOffsets>()
+    const journal = new Journal(journalDirectory, disk, openJournal, pool, clock, logger)
+    const remains = new JournalRemains(disk, journalDirectory, logger)
+    const journaled = hasJournal ? await remains.offsets() : new Map<string, JournaledOffsets>()
 
     tidyPartitionDirectories(directory, catalog.current(), deletedIds, { disk, logger, removal })
     const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
@@ -196,7 +200,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     }
     if (hasJournal) {
       journaled.clear()
-      journal.replay((topicId, index) => logs.find({ topicId, index }))
+      journal.hold(await remains.replay((topicId, index) => logs.find({ topicId, index })), remains.endOffset)
     }
     if (!wasShutDownCleanly || hasJournal) await syncAll()
     // What follows a gap is to be known as whole before the journal lets go of it.
