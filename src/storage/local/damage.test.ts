@@ -310,7 +310,7 @@ t.test('a damaged catalogue, or one whose owner is unknown, is not opened and no
   fs.rmSync(join(directory, 'meta.properties'))
   await t.rejects(openTestStorage({ directory }), {
     name: 'DataDirectoryError',
-    message: /no meta.properties/,
+    message: /meta.properties, which says .* is missing; restore it/,
   })
 })
 

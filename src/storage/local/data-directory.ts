@@ -49,7 +49,7 @@ export function identify(
   if (content === undefined) {
     if (disk.isDirectory(join(directory, `${clusterMetadataTopic}-0`))) {
       throw new DataDirectoryError(
-        `${directory} has data but no ${metaPropertiesName}, which says whose it is`,
+        `${path}, which says whose the data in ${directory} is, is missing; restore it, or write it anew with the lines version=1, node.id=${wanted.nodeId} and cluster.id=, the id that clients know`,
       )
     }
     const identity = {
@@ -71,16 +71,18 @@ export function identify(
   }
   const nodeId = Number(properties.get('node.id') ?? properties.get('broker.id'))
   if (clusterId === undefined || !Number.isInteger(nodeId)) {
-    throw new DataDirectoryError(`${path} has no cluster.id or node.id; it is damaged or not a broker's`)
+    throw new DataDirectoryError(
+      `${path} has no cluster.id or node.id; it is damaged, or not a broker's. Restore it, or put those lines in order`,
+    )
   }
   if (nodeId !== wanted.nodeId) {
     throw new DataDirectoryError(
-      `${directory} belongs to node.id ${nodeId}, but this broker's node.id is ${wanted.nodeId}`,
+      `${path} says that the data is of node.id ${nodeId}, and this broker's node.id is ${wanted.nodeId}; start it with that node.id, or give it a log.dirs of its own`,
     )
   }
   if (wanted.clusterId !== undefined && clusterId !== wanted.clusterId) {
     throw new DataDirectoryError(
-      `${directory} belongs to cluster ${clusterId}, but this broker was given cluster ${wanted.clusterId}`,
+      `${path} says that the data is of cluster ${clusterId}, and this broker was given cluster ${wanted.clusterId}; start it with that one, or give it a log.dirs of its own`,
     )
   }
   const directoryId = properties.get('directory.id')

@@ -19,6 +19,7 @@ import type { TopicConfig, TopicConfigResolver } from '../../settings/topic-conf
 import { clusterMetadataTopic } from '../internal-topic-names.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
+import { compareRecoveryPoint } from './compare-checkpoints.ts'
 import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -92,6 +93,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     requireSoundCatalogue(disk, join(directory, metadataName), {
       wasShutDownCleanly,
       recoveryPoint: checkpoints.recoveryPoint(metadataName),
+      highWatermark: checkpoints.highWatermark(metadataName),
     })
     if (wasShutDownCleanly) {
       disk.remove(cleanShutdownPath)
@@ -201,6 +203,11 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     if (hasJournal) {
       journaled.clear()
       journal.hold(await remains.replay((topicId, index) => logs.find({ topicId, index })), remains.endOffset)
+    }
+    if (!wasShutDownCleanly) {
+      for (const log of logs.all()) {
+        compareRecoveryPoint(log, checkpoints.recoveryPoint(partitionDirectoryName(log.partition)))
+      }
     }
     if (!wasShutDownCleanly || hasJournal) await syncAll()
     // What follows a gap is to be known as whole before the journal lets go of it.
