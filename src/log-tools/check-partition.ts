@@ -251,7 +251,10 @@ class PartitionCheck {
       if (this.firstOffset < 0) this.firstOffset = batch.baseOffset
       indexes.batch({ position, ...batch, maxTimestampMs })
       this.producers.batch(facts, batch.baseOffset)
-      if (findings.length === 0) this.compareEpoch(leaderEpoch, batch.baseOffset)
+      // Of what is below the log start the history of epochs knows nothing any more.
+      const { logStartOffset } = this.knowledge
+      if (findings.length === 0 && batch.lastOffset >= logStartOffset)
+        this.compareEpoch(leaderEpoch, Math.max(batch.baseOffset, logStartOffset))
     })
   }
 

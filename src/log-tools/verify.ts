@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import type { Disk } from '../platform/disk.ts'
-import { isReservedTopicName, journalTopic } from '../storage/internal-topic-names.ts'
+import { clusterMetadataTopic, isReservedTopicName, journalTopic } from '../storage/internal-topic-names.ts'
 import {
   highWatermarkName,
   logStartOffsetName,
@@ -56,6 +56,9 @@ export async function verify(
   }
   const ends = new Map(partitions.map(({ directory, logEndOffset }) => [directory.name, logEndOffset]))
   for (const [n, partition] of partitions.entries()) {
+    if (partition.directory.topic === clusterMetadataTopic) {
+      partitions[n] = { ...partition, findings: partition.findings.map(withCatalogueCost) }
+    }
     if (partition.directory.topic !== journalTopic) continue
     const catalog = target.isWhole ? data?.catalog : undefined
     const findings = await checkJournal(disk, partition.directory, catalog, ends)
@@ -64,6 +67,15 @@ export async function verify(
   const total = noCounts()
   for (const { counts } of partitions) addCounts(total, counts)
   return { partitions, findings, total, data }
+}
+
+/** What goes from the catalogue is more than what goes from a topic, and whoever repairs it should know. */
+function withCatalogueCost(finding: Finding): Finding {
+  const { message, remedy, severity } = finding
+  if (severity !== 'damage' || (remedy?.type !== 'cut' && remedy?.type !== 'take out')) return finding
+  const cost =
+    'without it the catalogue forgets topics, configurations or producer ids, and the next start moves the partitions of a topic that it does not know aside; restore it from a copy if there is one'
+  return { ...finding, message: `${message}; ${cost}` }
 }
 
 /** All findings, or those about the file that was asked for. */

@@ -31,7 +31,10 @@ export async function produceAll(client: RawClient, ledger: Ledger, round: numbe
       {
         topic: 'packed',
         partition: 0,
-        batch: { records: records('packed', number), compression: compressions[number % compressions.length] },
+        batch: {
+          records: records('packed', number),
+          compression: compressions[number % compressions.length],
+        },
       },
       { topic: 'trimmed', partition: 0, batch: { records: records('trimmed', number) } },
       { topic: idempotent.topic, partition: 0, batch: orderBatch(number, records('order', number)) },

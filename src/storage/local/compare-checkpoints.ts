@@ -11,6 +11,7 @@ import {
 } from '../../../protocol-codecs/record-batch.ts'
 import type { Checkpoints } from './open-log.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { epochsFitBatches } from './restore-epochs.ts'
 import { firstHeader, scanBatches } from './scan-batches.ts'
 
 /** After a clean stop, once the log's end was found. */
@@ -91,7 +92,10 @@ export function compareEpochs(log: PartitionLog, wasShutDownCleanly: boolean): v
     )
     if (first < log.logStartOffset) log.logStartOffset = first
   }
-  if (first > start || (wasShutDownCleanly && !isEpochOfActive(log, first))) epochs.forget()
+  const fits = epochs.latest() <= epochs.starts()[0]!.epoch || epochsFitBatches(log)
+  if (!fits)
+    environment.logger.warn({ path: epochs.path }, "a log's history of epochs is not what its batches say")
+  if (!fits || first > start || (wasShutDownCleanly && !isEpochOfActive(log, first))) epochs.forget()
 }
 
 /** After a crash recovery looks at the epochs of what it reads. */

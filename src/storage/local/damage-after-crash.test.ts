@@ -5,6 +5,8 @@
 import * as fs from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { batchesIn, batchField, batchSize } from '../../../protocol-codecs/record-batch.ts'
+import { raiseLeaderEpoch } from '../../../scripts/torture/bit-flips/small-catalogue.ts'
 import { silentLogger } from '../../platform/logger.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'
 import { append, openTestStorage, readAll, temporaryDirectory } from '../../testing/test-storage.ts'
@@ -41,6 +43,12 @@ async function open(t: Test, directory: string) {
   const storage = await openTestStorage({ directory, logger })
   t.teardown(() => storage.close())
   return { storage, remarks }
+}
+
+function copyOf(t: Test, directory: string): string {
+  const copy = temporaryDirectory(t)
+  fs.cpSync(directory, copy, { recursive: true })
+  return copy
 }
 
 const eventsOf = (storage: LocalStorage) => storage.catalog.current().topics.get('events')!.partitions[0]!
@@ -92,6 +100,35 @@ t.test('records that are back because the log start offset is lost are told of',
   fs.rmSync(join(directory, 'log-start-offset-checkpoint'))
   const { remarks } = await open(t, directory)
   t.match(remarks, [/does not start where its first epoch does.*deleted and are back/])
+})
+
+t.test('a history of epochs is held against the batches, and made anew from them', async t => {
+  const directory = await crashedDirectory(t, { isStopped: true })
+  // Of a leader that came later, in the middle of a segment.
+  const path = segmentsIn(directory)[1]!
+  const first = Number(basename(path, '.log'))
+  const second = batchSize(fs.readFileSync(path), 0)
+  for (const segment of segmentsIn(directory).slice(1)) {
+    const batches = fs.readFileSync(segment)
+    for (const at of batchesIn(batches)) {
+      if (segment !== path || at >= second) batches.writeInt32BE(1, at + batchField.partitionLeaderEpoch)
+    }
+    fs.writeFileSync(segment, batches)
+  }
+  await raiseLeaderEpoch(directory, 'events')
+  const right = `0\n2\n0 0\n1 ${first + 1}\n`
+  const damaged = [undefined, '', '0\n1\n0 0\n', right.slice(0, -3), right.replace('\n1 ', '\n3 ')]
+  for (const offset of [first, first + 2, first + 3, count - 1]) damaged.push(`0\n2\n0 0\n1 ${offset}\n`)
+  for (const text of [right, ...damaged]) {
+    const copy = copyOf(t, directory)
+    const epochsPath = join(copy, 'events-0', 'leader-epoch-checkpoint')
+    if (text === undefined) fs.rmSync(epochsPath)
+    else fs.writeFileSync(epochsPath, text)
+    const { remarks, storage } = await open(t, copy)
+    t.same(storage.logs.epochEnd(eventsOf(storage), 0), { epoch: 0, endOffset: first + 1 }, `${text}`)
+    const told = remarks.filter(remark => /history of epochs/.test(remark))
+    t.equal(told.length, text === right ? 0 : 1, `${text}: ${told}`)
+  }
 })
 
 t.test(

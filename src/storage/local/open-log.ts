@@ -29,6 +29,7 @@ import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-file
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { readTopicId, writeTopicId } from './partition-metadata.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
+import { restoreEpochs } from './restore-epochs.ts'
 import { firstHeader, indexableTimestamp, scanBatches } from './scan-batches.ts'
 import { Segment } from './segment.ts'
 
@@ -92,6 +93,8 @@ export function openLog(
     log.namesAreUnsynced = true
     removeSnapshots(log, found.snapshots, () => true)
   }
+  if (log.epochs.latest() < 0 && log.size > 0)
+    logger.warn({ path: log.epochs.path }, "a log's history of epochs is missing or damaged; making it anew")
   // Where nothing is left, the epoch that wrote last is the one that begins at the end.
   const startOffset = Math.max(log.logStartOffset, log.segments[0]?.baseOffset ?? 0)
   log.epochs.truncateTo(log.logEndOffset + (startOffset > 0 && log.logEndOffset === startOffset ? 1 : 0))
@@ -328,14 +331,6 @@ function restoreProducers(log: PartitionLog, snapshots: readonly number[], endOf
       if (batchBaseOffset(buffer, at) >= from) noteProducer(log, buffer, at)
       return true
     })
-  }
-}
-
-/** Without its file the history of epochs is known as far as the segments' first batches tell. */
-function restoreEpochs(log: PartitionLog): void {
-  for (const segment of log.segments) {
-    const first = firstHeader(segment)
-    if (first !== undefined) log.epochs.assign(batchLeaderEpoch(first, 0), batchBaseOffset(first, 0))
   }
 }
 
