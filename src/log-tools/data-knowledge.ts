@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path'
 import { recordsOf } from '../../protocol-codecs/read-records.ts'
+import { batchIsControl } from '../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../platform/disk.ts'
 import { brokerSettings } from '../settings/broker-settings.ts'
 import { effectiveTopicConfig, type TopicConfig } from '../settings/topic-config.ts'
@@ -32,6 +33,8 @@ export interface DataKnowledge {
   readonly root: string
   readonly wasStoppedCleanly: boolean
   readonly hasJournal: boolean
+  /** Of several log.dirs one has it. */
+  readonly hasCatalogue: boolean
   readonly catalog: CatalogSnapshot
   /** Of topics that the catalogue says were deleted. */
   readonly deletedIds: ReadonlySet<string>
@@ -50,14 +53,18 @@ export async function readDataKnowledge(disk: Disk, root: string): Promise<DataK
   const names = new Set(disk.list(root))
   const checkpoint = (name: string) => readOffsets(disk, join(root, name), findings)
   const directoryId = checkProperties(disk, root, findings)
-  const catalogue = await readCatalogue(disk, join(root, `${clusterMetadataTopic}-0`), findings)
+  const recoveryPoints = checkpoint(recoveryPointName)
+  const catalogueName = `${clusterMetadataTopic}-0`
+  const catalogue = await readCatalogue(disk, join(root, catalogueName), findings)
+  if (!names.has(catalogueName)) findings.push(missingCatalogue(root, recoveryPoints.has(catalogueName)))
   return {
     root,
     wasStoppedCleanly: names.has(cleanShutdownName),
     hasJournal: names.has(`${journalTopic}-0`),
+    hasCatalogue: names.has(catalogueName),
     ...catalogue,
     directoryId,
-    recoveryPoints: checkpoint(recoveryPointName),
+    recoveryPoints,
     logStartOffsets: checkpoint(logStartOffsetName),
     highWatermarks: checkpoint(highWatermarkName),
     findings,
@@ -140,6 +147,24 @@ function checkProperties(disk: Disk, root: string, findings: Finding[]): string 
   return properties.get('directory.id')
 }
 
+function missingCatalogue(path: string, wasHere: boolean): Finding {
+  return wasHere
+    ? {
+        severity: 'damage',
+        kind: 'catalogue',
+        path,
+        message:
+          'the catalogue is missing, and was here: a start would know of no topic, and move their directories aside',
+      }
+    : {
+        severity: 'note',
+        kind: 'catalogue',
+        path,
+        message:
+          'no catalogue is here, as in all but one of several log.dirs, so whose the partitions are is not known',
+      }
+}
+
 async function readCatalogue(
   disk: Disk,
   directory: string,
@@ -153,10 +178,6 @@ async function readCatalogue(
       if (parseSegmentFileName(path.slice(directory.length + 1))?.kind !== 'log') continue
       await replay(disk, path, state, directoryIds, findings)
     }
-  } else {
-    const message =
-      'the catalogue is missing: a start would know of no topic, and move their directories aside'
-    findings.push({ severity: 'damage', kind: 'catalogue', path: directory, message })
   }
   const deletedIds = state.removedIds()
   return { catalog: state.publish(emptySnapshot)?.snapshot ?? emptySnapshot, deletedIds, directoryIds }
@@ -174,7 +195,8 @@ async function replay(
   try {
     for await (const stretch of file.walk()) {
       for (const walked of stretch) {
-        if (walked.kind !== 'whole') continue
+        // Control records, such as who leads a quorum, are not of the catalogue.
+        if (walked.kind !== 'whole' || batchIsControl(walked.buffer, walked.at)) continue
         try {
           for (const { value } of recordsOf(walked.buffer, walked.at)) {
             const record = value === null ? undefined : decodeMetadata(value)

@@ -151,7 +151,8 @@ function* checkpointEntries(
 ): Iterable<DumpEntry> {
   const lines = readCheckpoint(disk, path)
   if (lines !== undefined) for (const fields of lines) yield entryOf(fields)
-  else {
+  // As Kafka makes one before it has anything to say.
+  else if (disk.sizeOf(path) > 0) {
     const message = 'the file is no checkpoint: version 0, the number of entries, the entries'
     yield { type: 'problem', position: 0, size: disk.sizeOf(path), message }
   }

@@ -51,7 +51,7 @@ export async function verify(
   partitions.sort((a, b) => order.get(a.directory)! - order.get(b.directory)!)
   const findings = [...(data?.findings ?? [])]
   if (data !== undefined && target.isWhole) {
-    findings.push(...checkCatalogue(disk, data, target.partitions))
+    if (data.hasCatalogue) findings.push(...checkCatalogue(disk, data, target.partitions))
     findings.push(...checkCheckpointNames(data, target.partitions))
   }
   const ends = new Map(partitions.map(({ directory, logEndOffset }) => [directory.name, logEndOffset]))
