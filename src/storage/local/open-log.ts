@@ -93,7 +93,7 @@ export function openLog(
     log.namesAreUnsynced = true
     removeSnapshots(log, found.snapshots, () => true)
   }
-  if (log.epochs.latest() < 0 && log.size > 0)
+  if (log.epochs.latest() < 0 && log.size > 0 && checkpoints.recoveryPoint > 0)
     logger.warn({ path: log.epochs.path }, "a log's history of epochs is missing or damaged; making it anew")
   // Where nothing is left, the epoch that wrote last is the one that begins at the end.
   const startOffset = Math.max(log.logStartOffset, log.segments[0]?.baseOffset ?? 0)
