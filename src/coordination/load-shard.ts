@@ -63,14 +63,14 @@ export async function loadShard(
   const replayChunk = async (chunk: Buffer) => {
     for (const at of batchesIn(chunk)) {
       const nextOffset = batchLastOffset(chunk, at) + 1
-      // A read starts with the whole batch that holds its offset.
-      if (nextOffset <= offset) continue
-      // Clients check what they read; nobody else does it for this reader.
+      // Clients check what they read; nobody else does it for this reader. How far such a batch reaches is unknown, too.
       if (!batchCrcIsValid(chunk, at)) {
         options.onUnreadable(offset, new DecodeError('the batch does not fit its checksum'))
-        offset = nextOffset
+        offset = Math.max(offset + 1, nextOffset)
         continue
       }
+      // A read starts with the whole batch that holds its offset.
+      if (nextOffset <= offset) continue
       const batch = originOf(chunk, at)
       for (const record of recordsOf(chunk, at)) {
         replayRecord(record, batch, state, options)

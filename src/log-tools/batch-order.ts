@@ -191,15 +191,16 @@ export class BatchOrder {
     if (reason !== undefined) {
       yield { severity: 'note', kind: 'gap', path, position, message: `${message}: ${reason}` }
     } else {
-      yield { severity: 'damage', kind: 'gap', path, position, message: `${message}, and nothing tells why` }
+      const remedy = { type: 'note loss', fromOffset: from, nextOffset: to } as const
+      const problem = `${message}, and nothing tells why`
+      yield { severity: 'damage', kind: 'gap', path, position, message: problem, remedy }
     }
   }
 }
 
 /** What is to be done with a piece that is of no use. */
 function lossOf({ isAtEnd, position, size }: Piece, fromOffset: number, nextOffset: number): Remedy {
-  if (isAtEnd) return { type: 'cut', position, size }
-  return { type: 'take out', position, size, fromOffset, nextOffset }
+  return { type: isAtEnd ? 'cut' : 'take out', position, size, fromOffset, nextOffset }
 }
 
 /** -1 for one that no log can have. */

@@ -2,8 +2,6 @@
  * Holds the journal against the logs that it stands for. What it has and a log lacks is no damage: a crash left it
  * so, and the next start gives it to the log, as long as it begins where the log ends.
  */
-import { join } from 'node:path'
-import { recordsOf } from '../../protocol-codecs/read-records.ts'
 import {
   batchBaseOffset,
   batchCrcIsValid,
@@ -11,8 +9,8 @@ import {
   batchLastOffset,
 } from '../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../platform/disk.ts'
-import { LogFile } from './batch-walk.ts'
-import { fileKindOf, filesIn, type PartitionDirectory } from './data-files.ts'
+import { readJournal } from '../storage/local/journal-reading.ts'
+import type { PartitionDirectory } from './data-files.ts'
 import type { Finding } from './findings.ts'
 
 interface Missing {
@@ -23,8 +21,9 @@ interface Missing {
 }
 
 /**
- * `nameOf` gives the name of a partition's directory; undefined: its topic was deleted. `ends` has the log end offsets,
- * by that name.
+ * All that can be wrong with a journal: its indexes are nobody's, and its offsets say nothing but the order. `nameOf` gives
+ * the name of a partition's directory; undefined: its topic was deleted, or not known here. `ends` has the log end offsets,
+ * by that name; empty where the logs are not looked at.
  */
 export async function checkJournal(
   disk: Disk,
@@ -34,32 +33,29 @@ export async function checkJournal(
 ): Promise<Finding[]> {
   const findings: Finding[] = []
   const missing = new Map<string, Missing>()
-  for (const path of filesIn(disk, journal.path)) {
-    if (fileKindOf(path) !== 'log' || !path.endsWith('.log')) continue
-    const file = new LogFile(disk, path)
-    const accuse = (position: number, message: string) => {
+  for await (const place of readJournal(disk, journal.path)) {
+    const { path, position } = place
+    if (place.kind === 'damage') {
+      const message = `the entry here ${place.problem}, and sound entries follow: acknowledged records that only this entry had are lost; the next start goes on behind it`
       findings.push({ severity: 'damage', kind: 'journal', path, position, message })
-    }
-    try {
-      for await (const stretch of file.walk()) {
-        for (const walked of stretch) {
-          if (walked.kind !== 'whole') continue
-          for (const { key, value } of recordsOf(walked.buffer, walked.at)) {
-            const [topicId, index] = String(key).split(':')
-            const name = nameOf(topicId!, Number(index))
-            if (name === undefined) continue
-            const problem = noteBatches(value ?? Buffer.alloc(0), name, ends.get(name) ?? 0, missing)
-            if (problem !== undefined) accuse(walked.position, `the entry here for ${name} ${problem}`)
-          }
-        }
+    } else if (place.kind === 'torn tail') {
+      const message = `the entry here ${place.problem}: a write that was interrupted; the next start cuts it off`
+      findings.push({ severity: 'note', kind: 'journal', path, position, message })
+    } else {
+      for (const { batches, key } of place.tails) {
+        const [topicId, index] = key.split(':')
+        const name = nameOf(topicId!, Number(index))
+        if (name === undefined) continue
+        const problem = noteBatches(batches, name, ends.get(name) ?? 0, missing)
+        if (problem === undefined) continue
+        const message = `the entry here for ${name} ${problem}`
+        findings.push({ severity: 'damage', kind: 'journal', path, position, message })
       }
-    } finally {
-      file.close()
     }
   }
   for (const { batchCount, from, name, to } of missing.values()) {
     const message = `offsets ${from} to ${to - 1} of ${name} (${batchCount} batches) are only in the journal; the next start gives them to the log`
-    findings.push({ severity: 'note', kind: 'journal', path: join(journal.path), message })
+    findings.push({ severity: 'note', kind: 'journal', path: journal.path, message })
   }
   return findings
 }

@@ -16,6 +16,7 @@ import {
 import { createRecordFacts, walkRecords } from '../../protocol-codecs/walk-records.ts'
 import type { Disk } from '../platform/disk.ts'
 import type { BatchFacts } from '../storage/local/batch-facts.ts'
+import { type Debris, LogFile, type Walked, type WalkedBatch } from '../storage/local/batch-walk.ts'
 import { LeaderEpochs } from '../storage/local/leader-epochs.ts'
 import { leaderEpochFileName, parseSegmentFileName, segmentFileName } from '../storage/local/log-files.ts'
 import { indexableTimestamp } from '../storage/local/scan-batches.ts'
@@ -28,7 +29,6 @@ import {
   pieceOf,
   prefixSize,
 } from './batch-order.ts'
-import { type Debris, LogFile, type Walked, type WalkedBatch } from './batch-walk.ts'
 import { IndexCheck } from './check-indexes.ts'
 import { accusedEpochs, checkEnds, checkEpochHistory, checkOwner } from './check-partition-files.ts'
 import { ProducerCheck } from './check-producers.ts'
@@ -251,7 +251,10 @@ class PartitionCheck {
       if (this.firstOffset < 0) this.firstOffset = batch.baseOffset
       indexes.batch({ position, ...batch, maxTimestampMs })
       this.producers.batch(facts, batch.baseOffset)
-      if (findings.length === 0) this.compareEpoch(leaderEpoch, batch.baseOffset)
+      // Of what is below the log start the history of epochs knows nothing any more.
+      const { logStartOffset } = this.knowledge
+      if (findings.length === 0 && batch.lastOffset >= logStartOffset)
+        this.compareEpoch(leaderEpoch, Math.max(batch.baseOffset, logStartOffset))
     })
   }
 

@@ -19,7 +19,8 @@ export class ProducerCheck {
   /** Offsets of the snapshots, ascending. */
   private readonly offsets: number[]
   private firstOffset = -1
-  /** Something could not be read, so that the log does not tell any more what a snapshot should hold. */
+  private nextOffset = -1
+  /** Something is missing or could not be read, so that the log does not tell any more what a snapshot should hold. */
   private isBlind = false
 
   constructor(disk: Disk, directory: string, offsets: readonly number[]) {
@@ -29,8 +30,10 @@ export class ProducerCheck {
   }
 
   batch(facts: BatchFacts, baseOffset: number): void {
+    if (this.nextOffset >= 0 && baseOffset > this.nextOffset) this.unknown()
     this.reached(baseOffset)
     if (this.firstOffset < 0) this.firstOffset = baseOffset
+    this.nextOffset = baseOffset + facts.lastOffsetDelta + 1
     if (facts.producerId >= 0) this.states.appended(facts, baseOffset)
   }
 

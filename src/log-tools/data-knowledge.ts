@@ -5,10 +5,12 @@
  */
 import { join } from 'node:path'
 import { recordsOf } from '../../protocol-codecs/read-records.ts'
+import { batchIsControl } from '../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../platform/disk.ts'
 import { brokerSettings } from '../settings/broker-settings.ts'
 import { effectiveTopicConfig, type TopicConfig } from '../settings/topic-config.ts'
 import { clusterMetadataTopic, journalTopic } from '../storage/internal-topic-names.ts'
+import { LogFile } from '../storage/local/batch-walk.ts'
 import { CatalogState, emptySnapshot } from '../storage/local/catalog-state.ts'
 import { readCheckpoint } from '../storage/local/checkpoint-file.ts'
 import {
@@ -21,7 +23,6 @@ import {
 import { parseSegmentFileName } from '../storage/local/log-files.ts'
 import { decodeMetadata } from '../storage/local/metadata-frame.ts'
 import type { CatalogSnapshot } from '../storage/topic-catalog.ts'
-import { LogFile } from './batch-walk.ts'
 import { filesIn, type PartitionDirectory } from './data-files.ts'
 import type { Finding } from './findings.ts'
 import type { PartitionKnowledge } from './partition-knowledge.ts'
@@ -54,7 +55,9 @@ export async function readDataKnowledge(disk: Disk, root: string): Promise<DataK
   const checkpoint = (name: string) => readOffsets(disk, join(root, name), findings)
   const directoryId = checkProperties(disk, root, findings)
   const recoveryPoints = checkpoint(recoveryPointName)
-  const catalogue = await readCatalogue(disk, root, recoveryPoints, findings)
+  const catalogueName = `${clusterMetadataTopic}-0`
+  const catalogue = await readCatalogue(disk, join(root, catalogueName), findings)
+  if (!catalogue.hasCatalogue) findings.push(missingCatalogue(root, recoveryPoints.has(catalogueName)))
   return {
     root,
     wasStoppedCleanly: names.has(cleanShutdownName),
@@ -144,14 +147,29 @@ function checkProperties(disk: Disk, root: string, findings: Finding[]): string 
   return properties.get('directory.id')
 }
 
+function missingCatalogue(path: string, wasHere: boolean): Finding {
+  return wasHere
+    ? {
+        severity: 'damage',
+        kind: 'catalogue',
+        path,
+        message:
+          'the catalogue is missing, and was here: a start would know of no topic, and move their directories aside',
+      }
+    : {
+        severity: 'note',
+        kind: 'catalogue',
+        path,
+        message:
+          'no catalogue is here, as in all but one of several log.dirs, so whose the partitions are is not known',
+      }
+}
+
 async function readCatalogue(
   disk: Disk,
-  root: string,
-  recoveryPoints: Offsets,
+  directory: string,
   findings: Finding[],
 ): Promise<Pick<DataKnowledge, 'catalog' | 'hasCatalogue' | 'deletedIds' | 'directoryIdOf'>> {
-  const name = `${clusterMetadataTopic}-0`
-  const directory = join(root, name)
   const settings = brokerSettings({})
   const state = new CatalogState(() => overrides => effectiveTopicConfig(settings, overrides))
   const hasCatalogue = disk.isDirectory(directory)
@@ -160,14 +178,6 @@ async function readCatalogue(
       if (parseSegmentFileName(path.slice(directory.length + 1))?.kind !== 'log') continue
       await replay(disk, path, state, findings)
     }
-  } else if (recoveryPoints.has(name)) {
-    const message =
-      'the catalogue is missing: a start would know of no topic, and move their directories aside'
-    findings.push({ severity: 'damage', kind: 'catalogue', path: directory, message })
-  } else {
-    const message =
-      'no catalogue is here: as one of several log directories this is in order, and what topics there are is not checked'
-    findings.push({ severity: 'note', kind: 'catalogue', path: directory, message })
   }
   const deletedIds = state.removedIds()
   return {
@@ -184,7 +194,8 @@ async function replay(disk: Disk, path: string, state: CatalogState, findings: F
   try {
     for await (const stretch of file.walk()) {
       for (const walked of stretch) {
-        if (walked.kind !== 'whole') continue
+        // Control records, such as who leads a quorum, are not of the catalogue.
+        if (walked.kind !== 'whole' || batchIsControl(walked.buffer, walked.at)) continue
         try {
           for (const { value } of recordsOf(walked.buffer, walked.at)) {
             const record = value === null ? undefined : decodeMetadata(value)

@@ -14,12 +14,12 @@ import {
   readBatchHeader,
 } from '../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../platform/disk.ts'
+import { LogFile, type Walked } from '../storage/local/batch-walk.ts'
 import { readCheckpoint } from '../storage/local/checkpoint-file.ts'
 import { parsePartitionDirectoryName, parseSegmentFileName } from '../storage/local/log-files.ts'
 import { decodeProducerSnapshot } from '../storage/local/producer-snapshot.ts'
 import { offsetEntrySize, timeEntrySize } from '../storage/local/sparse-index.ts'
 import type { ProducerEntry } from '../storage/producer-state.ts'
-import { LogFile, type Walked } from './batch-walk.ts'
 import { type FileKind, fileKindOf, type RecordsKind, recordsKindOf } from './data-files.ts'
 import { type DecodedRecord, decodeRecord } from './decode-record.ts'
 
@@ -151,7 +151,8 @@ function* checkpointEntries(
 ): Iterable<DumpEntry> {
   const lines = readCheckpoint(disk, path)
   if (lines !== undefined) for (const fields of lines) yield entryOf(fields)
-  else {
+  // As Kafka makes one before it has anything to say.
+  else if (disk.sizeOf(path) > 0) {
     const message = 'the file is no checkpoint: version 0, the number of entries, the entries'
     yield { type: 'problem', position: 0, size: disk.sizeOf(path), message }
   }

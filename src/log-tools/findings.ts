@@ -38,20 +38,21 @@ export interface Finding {
   readonly remedy?: Remedy
 }
 
+interface LostOffsets {
+  /** The first offset that is lost with it, and the first behind; the same where none is known to be. */
+  readonly fromOffset: number
+  readonly nextOffset: number
+}
+
 export type Remedy =
   /** Writes the fields that the checksum does not cover as they must have been. */
   | { readonly type: 'restamp'; readonly position: number; readonly prefix: Buffer; readonly before: Buffer }
   /** Cuts the file off. */
-  | { readonly type: 'cut'; readonly position: number; readonly size: number }
+  | ({ readonly type: 'cut'; readonly position: number; readonly size: number } & LostOffsets)
   /** Takes a stretch out: what lies behind it becomes a segment of its own. */
-  | {
-      readonly type: 'take out'
-      readonly position: number
-      readonly size: number
-      /** The first offset that goes with it, and the first behind. */
-      readonly fromOffset: number
-      readonly nextOffset: number
-    }
+  | ({ readonly type: 'take out'; readonly position: number; readonly size: number } & LostOffsets)
+  /** Notes that offsets are lost, so that they are not missed again. */
+  | ({ readonly type: 'note loss' } & LostOffsets)
   /** Has the engine make indexes, snapshots and the history of epochs anew from the log. */
   | { readonly type: 'rebuild' }
   /** Moves the file away; the next start does without it. */
@@ -68,6 +69,8 @@ export function remedyText(remedy: Remedy): string {
       return `cut off ${remedy.size} bytes (kept in set-aside)`
     case 'take out':
       return `take out ${remedy.size} bytes (kept in set-aside); what follows, from offset ${remedy.nextOffset}, becomes a segment of its own`
+    case 'note loss':
+      return 'note in set-aside that these offsets are lost, so that they are not missed again'
     case 'rebuild':
       return 'make it anew from the log'
     case 'set aside':

@@ -349,6 +349,37 @@ t.test('a journal that a crash left is told of, and what is only there', async t
     for (const entry of entries) lines.push(entryAsText(entry))
   }
   t.ok(lines.some(line => line.includes('"type":"partition"') && line.includes('"baseOffset":1')))
+  const bytes = fs.readFileSync(path)
+  fs.writeFileSync(path, flip(Buffer.from(bytes), 70))
+  t.match((await check(copy)).damage, [{ kind: 'journal', position: 0, message: /sound entries follow/ }])
+  // Batches lie in the values of an entry, but they do not follow it.
+  fs.writeFileSync(path, bytes.subarray(0, -1))
+  t.same((await check(copy)).texts, [])
+  t.ok((await check(copy)).findings.some(({ message }) => /interrupted/.test(message)))
+})
+
+t.test('an owner is known as Kafka writes it, without an end of the line', async t => {
+  const directory = await dataDirectory(t)
+  change(join(partitionPath(directory), 'partition.metadata'), bytes => bytes.subarray(0, -1))
+  t.same((await check(directory)).findings, [])
+})
+
+t.test('a directory without a catalogue is one of several log.dirs, unless it had one', async t => {
+  const directory = await dataDirectory(t)
+  fs.rmSync(join(directory, '__cluster_metadata-0'), { recursive: true })
+  t.match((await check(directory)).damage, [{ kind: 'catalogue', message: /was here/ }])
+  for (const name of ['recovery-point-offset-checkpoint', 'replication-offset-checkpoint']) {
+    change(join(directory, name), bytes =>
+      Buffer.from(
+        String(bytes)
+          .replace('\n3\n', '\n2\n')
+          .replace(/__cluster_metadata .*\n/, ''),
+      ),
+    )
+  }
+  const { damage, findings } = await check(directory)
+  t.same(damage, [])
+  t.match(findings, [{ kind: 'catalogue', message: /one of several log.dirs/ }])
 })
 
 t.test('dump shows what cannot be read as a problem, and goes on behind it', async t => {

@@ -64,8 +64,12 @@ export async function repair(disk: Disk, target: DataTarget, verification: Verif
   }
   const ends = new Map<string, number>()
   for (const { directory, findings } of verification.partitions) {
-    const remedies = remediable(findings)
+    let remedies = remediable(findings)
     if (remedies.length === 0) continue
+    // A replacement that was interrupted is finished or undone first: it would get mixed up with ours.
+    if (finishInterruptedSwap(disk, silentLogger, directory.path, disk.list(directory.path))) {
+      remedies = remediable((await checkPartition(disk, directory, knowledgeOf(data, directory))).findings)
+    }
     const partition = new PartitionRepair(disk, directory, data)
     const end = await partition.run(remedies)
     if (typeof end === 'string') problems.push(end)
@@ -121,6 +125,7 @@ class PartitionRepair {
     for (const { path, remedy } of findings) {
       if (remedy.type === 'restamp') await this.restamp(path, remedy)
       else if (remedy.type === 'name owner') writeTopicId(this.disk, dirname(path), remedy.topicId)
+      else if (remedy.type === 'note loss') await this.noteLoss(path, remedy)
     }
     for (const path of new Set(findings.map(finding => finding.path))) {
       const remedies = findings.filter(finding => finding.path === path).map(({ remedy }) => remedy)
@@ -155,8 +160,17 @@ class PartitionRepair {
     }
   }
 
-  private async cut(path: string, { position, size }: RemedyOf<'cut'>): Promise<void> {
-    await this.aside.copy(path, position, size, { done: 'cut off the end' })
+  private noteLoss(path: string, remedy: RemedyOf<'note loss'>): Promise<void> {
+    return this.aside.note({
+      file: basename(path),
+      done: 'offsets were missing before this',
+      ...lostBy(remedy),
+    })
+  }
+
+  private async cut(path: string, remedy: RemedyOf<'cut'>): Promise<void> {
+    const { position, size } = remedy
+    await this.aside.copy(path, position, size, { done: 'cut off the end', ...lostBy(remedy) })
     const descriptor = this.disk.openForWrite(path, false)
     try {
       this.disk.truncate(descriptor, position)
@@ -178,8 +192,7 @@ class PartitionRepair {
       cleaned.push(name)
     }
     for (const hole of [...holes].sort((a, b) => a.position - b.position)) {
-      const lost = { lostFrom: hole.fromOffset, lostTo: hole.nextOffset }
-      await this.aside.copy(path, hole.position, hole.size, { done: 'taken out', ...lost })
+      await this.aside.copy(path, hole.position, hole.size, { done: 'taken out', ...lostBy(hole) })
       // The first replaces the file that is there, even if nothing is left of it.
       if (hole.position > from || from === 0) keep(hole.position)
       from = hole.position + hole.size
@@ -231,11 +244,18 @@ class PartitionRepair {
       { wasShutDownCleanly: false, recoveryPoint: 0, logStartOffset: knowledge.logStartOffset },
     )
     const { logEndOffset } = log
+    // Recovery leaves alone what is below the log start, and nobody reads there; but what was moved is to be there again.
+    for (const segment of log.segments)
+      if (segment.size > 0 && segment.offsets.count >= 0) segment.finishIndexes()
     log.close()
     for (const path of filesIn(disk, directory.path)) syncFile(disk, path)
     await disk.syncDirectory(directory.path)
     return logEndOffset
   }
+}
+
+function lostBy({ fromOffset, nextOffset }: { readonly fromOffset: number; readonly nextOffset: number }) {
+  return nextOffset > fromOffset ? { lostFrom: fromOffset, lostTo: nextOffset } : {}
 }
 
 /** The engine writes a partition's owner when there is none; who that is, is not known here. */

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import type { Disk } from '../platform/disk.ts'
-import { isReservedTopicName, journalTopic } from '../storage/internal-topic-names.ts'
+import { clusterMetadataTopic, isReservedTopicName, journalTopic } from '../storage/internal-topic-names.ts'
 import {
   highWatermarkName,
   logStartOffsetName,
@@ -52,13 +52,31 @@ export async function verify(
   partitions.sort((a, b) => order.get(a.directory)! - order.get(b.directory)!)
   const findings = [...(data?.findings ?? [])]
   if (data !== undefined && target.isWhole) {
-    findings.push(...checkCatalogue(disk, data, target.partitions))
+    if (data.hasCatalogue) findings.push(...checkCatalogue(disk, data, target.partitions))
     findings.push(...checkCheckpointNames(data, target.partitions))
-    findings.push(...(await checkJournals(disk, data, partitions)))
+  }
+  const nameOf = target.isWhole && data !== undefined ? namesOf(disk, data, partitions) : () => undefined
+  const ends = new Map(partitions.map(({ directory, logEndOffset }) => [directory.name, logEndOffset]))
+  for (const [n, partition] of partitions.entries()) {
+    if (partition.directory.topic === clusterMetadataTopic) {
+      partitions[n] = { ...partition, findings: partition.findings.map(withCatalogueCost) }
+    }
+    if (partition.directory.topic !== journalTopic) continue
+    const findings = await checkJournal(disk, partition.directory, nameOf, ends)
+    partitions[n] = { ...partition, findings }
   }
   const total = noCounts()
   for (const { counts } of partitions) addCounts(total, counts)
   return { partitions, findings, total, data }
+}
+
+/** What goes from the catalogue is more than what goes from a topic, and whoever repairs it should know. */
+function withCatalogueCost(finding: Finding): Finding {
+  const { message, remedy, severity } = finding
+  if (severity !== 'damage' || (remedy?.type !== 'cut' && remedy?.type !== 'take out')) return finding
+  const cost =
+    'without it the catalogue forgets topics, configurations or producer ids, and the next start moves the partitions of a topic that it does not know aside; restore it from a copy if there is one'
+  return { ...finding, message: `${message}; ${cost}` }
 }
 
 /** All findings, or those about the file that was asked for. */
@@ -143,27 +161,24 @@ function* checkCheckpointNames(
   }
 }
 
-async function checkJournals(
+/** Finds the name of a partition's directory; undefined: its topic was deleted, or is not known. */
+function namesOf(
   disk: Disk,
   data: DataKnowledge,
   partitions: readonly CheckedPartition[],
-): Promise<Finding[]> {
-  const ends = new Map(partitions.map(({ directory, logEndOffset }) => [directory.name, logEndOffset]))
-  // Where there is no catalogue, the partitions say themselves whose they are.
+): (topicId: string, index: number) => string | undefined {
+  if (data.hasCatalogue) {
+    return (topicId, index) => {
+      const topic = data.catalog.topicsById.get(topicId)
+      return topic && `${topic.name}-${index}`
+    }
+  }
+  // The partitions say themselves whose they are.
   const owners = new Map(
     partitions.map(({ directory }) => [
       `${readTopicId(disk, directory.path)}:${directory.index}`,
       directory.name,
     ]),
   )
-  const nameOf = (topicId: string, index: number): string | undefined => {
-    if (!data.hasCatalogue) return owners.get(`${topicId}:${index}`)
-    const topic = data.catalog.topicsById.get(topicId)
-    return topic && `${topic.name}-${index}`
-  }
-  const journals = partitions.filter(({ directory }) => directory.topic === journalTopic)
-  const found = await Promise.all(
-    journals.map(({ directory }) => checkJournal(disk, directory, nameOf, ends)),
-  )
-  return found.flat()
+  return (topicId, index) => owners.get(`${topicId}:${index}`)
 }

@@ -1,6 +1,6 @@
 /**
- * Every byte of a small data directory with a bit flipped, one at a time, and every file cut at every length and
- * removed: the broker starts or says why not, and no reader gets anything that differs from what was acknowledged
+ * Every byte of a small data directory with a bit flipped, one at a time, and every file cut at every length, zeroed in
+ * blocks and removed: the broker starts or says why not, and no reader gets anything that differs from what was acknowledged
  * unless the broker says that something is wrong, or the client's checksum does. The real broker is started on a
  * copy in memory for each of them and asked through the wire; `--rounds` says how many bits of each byte are tried.
  *
@@ -8,18 +8,20 @@
  * a violation.
  */
 import { fork } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { memoryDisk, readDirectory } from '../../../src/testing/memory-disk.ts'
 import { readable } from '../../text-table.ts'
 import type { Violation } from '../record-ledger.ts'
 import type { TortureContext, TortureResult, TortureScenario } from '../scenario.ts'
 import { type Damage, damagesOf, kindOfFile } from './damage.ts'
 import type { Observation } from './observation.ts'
-import { type Ledger, makeSmallData, startInProcess } from './small-data.ts'
-import { type Outcome, observe, type TrialSetting } from './trial.ts'
+import { makeSmallData, startInProcess } from './small-data.ts'
+import type { Ledger } from './small-records.ts'
+import { collectingLogger, type Outcome, observe, type TrialSetting } from './trial.ts'
 import { undetectable } from './undetectable.ts'
 import type { Share, Tried } from './worker.ts'
 
@@ -52,9 +54,9 @@ async function runBitFlips({ print, random, rounds }: TortureContext): Promise<T
   const startedMs = performance.now()
   for (const state of stateNames) {
     const pristine = data[state]
-    const roundCount = state === 'clean' ? 1 : 2
+    const roundCount = state === 'clean' ? 2 : 3
     const expected = await expectedOf(pristine, join(parent, 'expected'), roundCount, data.ledgers[state])
-    const damages = damagesOf(pristine, random, Math.min(rounds, maxBitsPerByte))
+    const damages = damagesOf(readDirectory(pristine), random, Math.min(rounds, maxBitsPerByte))
     print(`${state}: ${readable(damages.length)} damages`)
     let triedCount = 0
     await inParallel(
@@ -146,11 +148,13 @@ async function expectedOf(
   rounds: number,
   ledger: Ledger,
 ): Promise<Observation> {
-  const { cpSync, rmSync } = await import('node:fs')
-  cpSync(pristine, scratch, { recursive: true })
-  const broker = await startInProcess(scratch)
+  mkdirSync(scratch)
+  const remarks: string[] = []
+  const disk = memoryDisk(scratch, readDirectory(pristine))
+  const broker = await startInProcess(scratch, { disk, logger: collectingLogger(remarks) })
   try {
     const seen = await observe(broker, rounds, () => true)
+    if (remarks.length > 0) throw new Error(`of the undamaged directory it is said:\n${remarks.join('\n')}`)
     for (const [partition, records] of Object.entries(ledger)) {
       const read = seen[`records of ${partition}`]
       if (read !== records.join('\n'))

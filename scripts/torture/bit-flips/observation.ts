@@ -1,11 +1,24 @@
 /**
  * Everything that clients can see of a broker's data, as texts that can be compared: topics, where logs begin and end,
- * every record read from the beginning and from the middle, offsets by timestamp and by epoch, committed offsets, and
- * what the broker says to a producer that repeats its last batch. An error of the broker's is seen as such, and so is
+ * every record read from the beginning and from the middle, offsets by timestamp and by epoch, configurations, groups,
+ * committed offsets, which producer id is next, and what the broker says to a producer that repeats its last batch. An error of the broker's is seen as such, and so is
  * a batch that the client's checksum refuses.
  */
 import { errorCodes, errorName } from '../../../protocol-codecs/error-codes.ts'
+import {
+  describeConfigsRequest,
+  describeConfigsResponse,
+} from '../../../protocol-codecs/messages/describe-configs.ts'
+import {
+  describeGroupsRequest,
+  describeGroupsResponse,
+} from '../../../protocol-codecs/messages/describe-groups.ts'
 import { fetchRequest, fetchResponse } from '../../../protocol-codecs/messages/fetch.ts'
+import {
+  initProducerIdRequest,
+  initProducerIdResponse,
+} from '../../../protocol-codecs/messages/init-producer-id.ts'
+import { listGroupsRequest, listGroupsResponse } from '../../../protocol-codecs/messages/list-groups.ts'
 import { listOffsetsRequest, listOffsetsResponse } from '../../../protocol-codecs/messages/list-offsets.ts'
 import { metadataRequest, metadataResponse } from '../../../protocol-codecs/messages/metadata.ts'
 import { offsetFetchRequest, offsetFetchResponse } from '../../../protocol-codecs/messages/offset-fetch.ts'
@@ -104,7 +117,55 @@ export class Observer {
       this.seen[`offset ${offset} of ${name}`] = first ?? 'nothing'
     })
     await Promise.all([...byTimestamp, ...byOffset])
-    this.seen[`epoch of ${name}`] = await this.epochEnd(topic, partition)
+    for (const epoch of [0, 1, 2])
+      this.seen[`epoch ${epoch} of ${name}`] = await this.epochEnd(topic, partition, epoch)
+  }
+
+  /** As far as they are not defaults. */
+  async configs(topics: readonly string[]): Promise<void> {
+    const exchange = { request: describeConfigsRequest, response: describeConfigsResponse }
+    const resources = [
+      ...topics.map(resourceName => ({ resourceType: 2, resourceName, configurationKeys: null })),
+      { resourceType: 4, resourceName: '', configurationKeys: null },
+    ]
+    const { results } = await this.client.send(exchange, 4, { resources })
+    for (const { configs, errorCode, resourceName, resourceType } of results) {
+      // DYNAMIC_TOPIC_CONFIG, DYNAMIC_DEFAULT_BROKER_CONFIG
+      const set = configs.filter(({ configSource }) => configSource === 1 || configSource === 3)
+      const shown = set.map(({ name, value }) => `${name}=${value}`).sort()
+      this.seen[`configs of ${resourceType === 2 ? resourceName : 'brokers'}`] =
+        errorCode === 0 ? shown.join() : brokerError + errorName(errorCode)
+    }
+  }
+
+  /** Which groups there are, and who is in one. */
+  async groups(memberGroupId: string): Promise<void> {
+    const listing = { request: listGroupsRequest, response: listGroupsResponse }
+    const listed = await this.client.send(listing, 4, {})
+    this.seen.groups =
+      listed.errorCode === 0
+        ? listed.groups
+            .map(group => `${group.groupId} ${group.protocolType} ${group.groupState}`)
+            .sort()
+            .join()
+        : brokerError + errorName(listed.errorCode)
+    const describing = { request: describeGroupsRequest, response: describeGroupsResponse }
+    const { groups } = await this.client.send(describing, 5, { groups: [memberGroupId] })
+    const { errorCode, groupState, members, protocolData } = groups[0]!
+    const shown = members.map(
+      ({ memberAssignment, memberId, memberMetadata }) =>
+        `${memberId} ${Buffer.from(memberMetadata)} ${Buffer.from(memberAssignment)}`,
+    )
+    this.seen[`members of ${memberGroupId}`] =
+      errorCode === 0 ? `${groupState} ${protocolData} ${shown}` : brokerError + errorName(errorCode)
+  }
+
+  /** A producer that is new must get an id that none has had. */
+  async nextProducerId(): Promise<void> {
+    const exchange = { request: initProducerIdRequest, response: initProducerIdResponse }
+    const wanted = { transactionalId: null, transactionTimeoutMs: 0 }
+    const { errorCode, producerId } = await this.client.send(exchange, 2, wanted)
+    this.seen['next producer id'] = errorCode === 0 ? `${producerId}` : brokerError + errorName(errorCode)
   }
 
   /** Each record from `from` up to `to`; what stands in the way, where something does. */
@@ -154,12 +215,12 @@ export class Observer {
       : `${answer.offset} ${answer.timestamp} ${answer.leaderEpoch}`
   }
 
-  private async epochEnd(topic: string, partition: number): Promise<string> {
+  private async epochEnd(topic: string, partition: number, leaderEpoch: number): Promise<string> {
     const exchange = { request: offsetForLeaderEpochRequest, response: offsetForLeaderEpochResponse }
-    const partitions = [{ partition, leaderEpoch: 0 }]
+    const partitions = [{ partition, leaderEpoch }]
     const { topics } = await this.client.send(exchange, 4, { topics: [{ topic, partitions }] })
-    const { endOffset, errorCode, leaderEpoch } = topics[0]!.partitions[0]!
-    return errorCode === 0 ? `${leaderEpoch} ${endOffset}` : brokerError + errorName(errorCode)
+    const { endOffset, errorCode, leaderEpoch: found } = topics[0]!.partitions[0]!
+    return errorCode === 0 ? `${found} ${endOffset}` : brokerError + errorName(errorCode)
   }
 
   async committed(groupId: string): Promise<void> {

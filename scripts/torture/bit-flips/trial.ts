@@ -1,19 +1,21 @@
 /**
- * One trial: a fresh copy of the data directory is damaged, the real broker starts on it, clients look at everything,
- * and what they saw is held against what they saw of the undamaged directory.
+ * One trial: the data directory, in memory, is damaged, the real broker starts on it, clients look at everything, and
+ * what they saw is held against what they saw of the undamaged directory.
  *
  * Ranked from good to bad, the outcomes are: `harmless`, all was seen as it was; `broker`, something was missing or
  * different, or the broker had work to do, and it said so, by an error to the client or by a warning in its log;
  * `client`, the client's checksum refused what it got; `refused`, the broker did not start and said why;
  * `undetected`, something was different and nobody said anything; `crashed`, an error that nobody foresaw.
  */
-import { cpSync, rmSync } from 'node:fs'
 import type { Broker } from '../../../src/broker.ts'
 import type { Logger, LogMethod } from '../../../src/platform/logger.ts'
+import { type DirectoryContent, memoryDisk } from '../../../src/testing/memory-disk.ts'
 import { RawClient } from '../../../src/testing/raw-client.ts'
 import { type Damage, inflict } from './damage.ts'
 import { brokerError, clientError, type Observation, Observer } from './observation.ts'
-import { groupId, idempotent, lastOrder, startInProcess } from './small-data.ts'
+import { startInProcess } from './small-data.ts'
+import { groupId, memberGroupId } from './small-groups.ts'
+import { idempotent, lastOrder } from './small-records.ts'
 
 export type Outcome = 'harmless' | 'broker' | 'client' | 'refused' | 'undetected' | 'crashed'
 
@@ -50,8 +52,11 @@ export async function observe(
         observer.partition({ topic, partition, isThorough: isThorough(`${topic}-${partition}`) }),
       ),
     )
+    await observer.configs([...new Set(partitions.map(({ topic }) => topic))])
     await observer.committed(groupId)
-    await observer.repeat(idempotent.topic, lastOrder(rounds).batch)
+    await observer.groups(memberGroupId)
+    await observer.repeat(idempotent.topic, lastOrder(rounds))
+    await observer.nextProducerId()
     return observer.seen
   } finally {
     await client.close()
@@ -59,24 +64,24 @@ export async function observe(
 }
 
 export interface TrialSetting {
+  /** The data directory. */
   readonly pristine: string
-  /** Where the copy goes. */
+  /** Where it seems to be; the broker's lock is there. */
   readonly scratch: string
   readonly rounds: number
   readonly expected: Observation
 }
 
 export async function tryDamage(
-  { expected, pristine, rounds, scratch }: TrialSetting,
+  { expected, rounds, scratch }: TrialSetting,
+  pristine: DirectoryContent,
   damage: Damage,
 ): Promise<TrialResult> {
-  rmSync(scratch, { recursive: true, force: true })
-  cpSync(pristine, scratch, { recursive: true })
-  inflict(scratch, damage)
   const remarks: string[] = []
   let broker: Broker
   try {
-    broker = await startInProcess(scratch, collectingLogger(remarks))
+    const disk = memoryDisk(scratch, inflict(pristine, damage))
+    broker = await startInProcess(scratch, { disk, logger: collectingLogger(remarks) })
   } catch (error) {
     const { message, name } = error as Error
     const isForeseen = ![
@@ -125,15 +130,16 @@ function judge(expected: Observation, seen: Observation, remarks: readonly strin
 
 /** Asked of partitions that the damage is about, and of as many offsets as there seem to be. */
 function isOptional(name: string): boolean {
-  return /^(largest timestamp|epoch) of |^\d+ in |^offset \d+ of /.test(name)
+  return /^(largest timestamp|epoch \d) of |^\d+ in |^offset \d+ of /.test(name)
 }
 
 const isTold = (text: string) => text.includes(brokerError) || text.includes(clientError)
 
-function collectingLogger(remarks: string[]): Logger {
+export function collectingLogger(remarks: string[]): Logger {
   const ignore: LogMethod = () => {}
   const note: LogMethod = (first: string | object, second?: string) => {
     const { err } = first as { err?: Error }
+    if (process.env.DBG) console.error(first)
     remarks.push(
       typeof first === 'string' ? first : `${second}${err === undefined ? '' : `: ${err.message}`}`,
     )

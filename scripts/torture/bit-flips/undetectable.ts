@@ -1,6 +1,7 @@
 /**
  * What no broker that keeps to Kafka's formats can notice, each with the reason. Narrow on purpose: what is not
- * described here counts as a violation when nobody noticed it. docs/log-tools.md lists the same for users.
+ * described here counts as a violation when nobody noticed it. docs/log-tools.md lists the
+ * same for users, in the same words.
  */
 import type { Damage } from './damage.ts'
 import type { TrialResult } from './trial.ts'
@@ -14,19 +15,20 @@ interface Rule {
   readonly differences: RegExp
 }
 
-const rules: readonly Rule[] = [
+export const rules: readonly Rule[] = [
   {
-    reason: 'meta.properties has no checksum, and nothing else knows the cluster id',
+    reason: 'the cluster id in meta.properties has no checksum, and nothing else knows it',
     file: /^meta\.properties$/,
     kinds: ['flip'],
     differences: /^cluster id$/,
   },
   {
-    reason: 'after a crash the oldest segment may be missing because retention has removed it',
+    reason:
+      'after a crash a log may end behind any batch that no checkpoint covers, since a power loss takes what was not synced',
     state: 'crashed',
-    file: /\/0{20}\.log$/,
-    kinds: ['removal'],
-    differences: /^(start|records) of /,
+    file: /^__(consumer_offsets|cluster_metadata)-0\/\d+\.log$/,
+    kinds: ['cut'],
+    differences: /^(committed by|groups|members of|topic|next producer id)/,
   },
 ]
 

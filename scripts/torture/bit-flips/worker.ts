@@ -1,5 +1,6 @@
 /** A process that tries its share of the damages, since one broker after the other leaves the second core idle. */
-import { rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
+import { readDirectory } from '../../../src/testing/memory-disk.ts'
 import type { Damage } from './damage.ts'
 import { type TrialResult, type TrialSetting, tryDamage } from './trial.ts'
 
@@ -18,10 +19,12 @@ process.on('message', (share: Share) => {
 })
 
 async function work({ damages, setting }: Share): Promise<void> {
+  const pristine = readDirectory(setting.pristine)
+  mkdirSync(setting.scratch)
   for (const damage of damages) {
-    const result = await tryDamage(setting, damage)
+    const result = await tryDamage(setting, pristine, damage)
     process.send!({ damage, result } satisfies Tried)
   }
-  rmSync(setting.scratch, { recursive: true, force: true })
+  rmSync(setting.scratch, { recursive: true })
   process.send!('done')
 }

@@ -149,7 +149,9 @@ function claim(path: string, { disk, logger, nodeId }: ClaimOptions): Found {
     const names = new Set(disk.list(path))
     const identity = readIdentity(disk, path, { nodeId, logger })
     if (identity === undefined && [...names].some(isLog)) {
-      throw new DataDirectoryError(`${path} has data but no ${metaPropertiesName}, which says whose it is`)
+      throw new DataDirectoryError(
+        `${join(path, metaPropertiesName)}, which says whose the data in ${path} is, is missing; restore it, or write it anew with the lines version=1, node.id=${nodeId} and cluster.id=, the id that clients know`,
+      )
     }
     const wasShutDownCleanly = disk.readFile(join(path, cleanShutdownName)) !== undefined
     const checkpoints = new OffsetCheckpoints(disk, path, logger)

@@ -11,6 +11,7 @@ import {
 } from '../../../protocol-codecs/record-batch.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { epochsFitBatches } from './restore-epochs.ts'
 import { firstHeader, scanBatches } from './scan-batches.ts'
 
 /** What checkpoints say of one log. */
@@ -51,13 +52,27 @@ export function compareEnds(
     'a log does not end where a clean stop has left it; records at its end are damaged or lost',
   )
   if (recoveryPoint > logEndOffset) {
-    // A segment of its own: recovery takes a gap between segments for what it is.
-    log.createSegment(recoveryPoint).file()
-    log.logEndOffset = recoveryPoint
+    log.goOnAt(recoveryPoint)
     log.recoveryPoint = recoveryPoint
   } else if (recoveryPoint === highWatermark && wouldEndAt(log) === recoveryPoint) {
     log.logEndOffset = recoveryPoint
   }
+}
+
+/**
+ * After a crash, once the journal has given back what it has. What was on disk and is gone leaves its offsets unused:
+ * nobody who has read them is to find other records there.
+ */
+export function compareRecoveryPoint(log: PartitionLog, recoveryPoint: number): void {
+  const { directory, environment, isOffline, logEndOffset } = log
+  if (isOffline || logEndOffset >= recoveryPoint) return
+  environment.logger.error(
+    { directory, logEndOffset, recoveryPoint },
+    'a log ends before what was known to be on disk; records at its end are damaged or lost',
+  )
+  log.goOnAt(recoveryPoint)
+  log.recoveryPoint = recoveryPoint
+  log.becameDurable(log.end)
 }
 
 /** Where the log would end if its last batch began where the one before it ends. */
@@ -81,14 +96,19 @@ export function compareEpochs(log: PartitionLog, wasShutDownCleanly: boolean): v
   const first = epochs.firstOffset()
   if (first === undefined) return
   const start = Math.max(log.logStartOffset, log.segments[0]?.baseOffset ?? 0)
-  if (wasShutDownCleanly && first !== start) {
+  // Where a log starts is stored before anything below goes, so a crash may leave only this file behind that.
+  const mayLag = !wasShutDownCleanly && start === log.storedStartOffset
+  if (first > start || (first < start && !mayLag)) {
     environment.logger.error(
       { directory, logStartOffset: start, firstEpochOffset: first },
       'a log does not start where its first epoch does; records at its start are damaged or lost, or were deleted and are back',
     )
     if (first < log.logStartOffset) log.logStartOffset = first
   }
-  if (first > start || (wasShutDownCleanly && !isEpochOfActive(log, first))) epochs.forget()
+  const fits = epochs.latest() <= epochs.starts()[0]!.epoch || epochsFitBatches(log)
+  if (!fits)
+    environment.logger.warn({ path: epochs.path }, "a log's history of epochs is not what its batches say")
+  if (!fits || first > start || (wasShutDownCleanly && !isEpochOfActive(log, first))) epochs.forget()
 }
 
 /** After a crash recovery looks at the epochs of what it reads. */

@@ -310,15 +310,25 @@ t.test('a damaged catalogue, or one whose owner is unknown, is not opened and no
   fs.rmSync(join(directory, 'meta.properties'))
   await t.rejects(openTestStorage({ directory }), {
     name: 'DataDirectoryError',
-    message: /no meta.properties/,
+    message: /meta.properties, which says .* is missing; restore it/,
   })
 })
 
 t.test('a coordinator passes over a batch that does not fit its checksum, and says so', async t => {
-  const directory = await directoryOf(t)
+  const pristine = await directoryOf(t)
+  // In a record; and in the header, so that the batch seems to end before it begins.
+  for (const [at, bits] of [
+    [70, 0x01],
+    [batchField.lastOffsetDelta, 0x80],
+  ] as const) {
+    await passesOver(t, copyOf(t, pristine), at, bits)
+  }
+})
+
+async function passesOver(t: Test, directory: string, at: number, bits: number): Promise<void> {
   const path = segments(directory)[1]!
   const offset = Number(basename(path, '.log')) + 2
-  flip(path, positionOf(path, 2) + 70, 0x01)
+  flip(path, positionOf(path, 2) + at, bits)
   const { storage } = await open(t, directory)
   const seen: string[] = []
   const unreadable: number[] = []
@@ -339,4 +349,4 @@ t.test('a coordinator passes over a batch that does not fit its checksum, and sa
   t.equal(count, batchCount - 1)
   t.same(unreadable, [offset])
   t.notOk(seen.includes(`v${offset}`))
-})
+}

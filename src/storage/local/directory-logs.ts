@@ -7,7 +7,7 @@ import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { ClaimedDirectory } from './claim-directories.ts'
 import type { GroupCommit } from './group-commit.ts'
-import { journalConfig, journalPartition, keyOf } from './journal.ts'
+import { createJournalLog, journalConfig, journalPartition, keyOf } from './journal.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import { partitionDirectoryName } from './log-files.ts'
 import { metadataPartition } from './metadata-partition.ts'
@@ -70,10 +70,10 @@ export class DirectoryLogs {
   }
 
   /** The journal's own log; whoever writes it sees to it that it is synced. */
-  openJournalLog(config: TopicConfig): PartitionLog {
+  createJournalLog(config: TopicConfig, offset: number): PartitionLog {
     const environment = { ...this.environment, isJournaled: false, syncWanted: () => {} }
-    const opening = { partition: journalPartition, config: journalConfig(config) }
-    const log = now(this.open(opening, environment, false))
+    const path = join(this.claim.path, partitionDirectoryName(journalPartition))
+    const log = createJournalLog(path, journalConfig(config), environment, offset)
     this.commit.opened(log)
     return log
   }
@@ -145,16 +145,13 @@ export class DirectoryLogs {
   ): Steps<PartitionLog> {
     const { checkpoints, wasShutDownCleanly } = this.claim
     const { disk, logger } = environment
-    const isJournal = partition === journalPartition
     const name = partitionDirectoryName(partition)
     const path = join(this.claim.path, name)
     if (!isOwned) requireOwner(disk, path, partition.topicId, logger)
     return openSteps(partition, path, config, environment, {
-      // A clean stop leaves no journal.
-      wasShutDownCleanly: wasShutDownCleanly && !isJournal,
+      wasShutDownCleanly,
       recoveryPoint: checkpoints.recoveryPoint(name),
-      // The journal's own segments go in any order, so its gaps mean nothing.
-      recoveryPointIsKnown: !isJournal && checkpoints.recoveryPointsWereKnown,
+      recoveryPointIsKnown: checkpoints.recoveryPointsWereKnown,
       logStartOffset: checkpoints.logStartOffset(name),
       highWatermark: checkpoints.highWatermark(name),
       journaled,

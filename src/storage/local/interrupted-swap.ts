@@ -2,10 +2,17 @@
  * What a compaction that was interrupted has left in a log's directory, in Kafka's terms: the cleaner writes new
  * segments as `.cleaned`, renames them to `.swap` from the last to the first, removes the segments that they
  * replace, and takes the `.swap` off. So `.cleaned` files are unfinished, and so are the `.swap` files at or
- * above the lowest of them; the other `.swap` files are complete, and the replacement only has to be finished.
+ * above the lowest of them; the other `.swap` files are complete, and the replacement only has to be finished. One that
+ * is damaged replaces nothing while the segment of its name is still there.
  */
 import { join } from 'node:path'
-import { batchHeaderSize, batchLastOffset, batchSize } from '../../../protocol-codecs/record-batch.ts'
+import {
+  batchBaseOffset,
+  batchCrcIsValid,
+  batchHeaderSize,
+  batchLastOffset,
+  batchSize,
+} from '../../../protocol-codecs/record-batch.ts'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { cleanedSuffix, parseSegmentFileName, swapSuffix } from './log-files.ts'
@@ -22,9 +29,23 @@ export function finishInterruptedSwap(
   if (cleaned.length === 0 && swapped.length === 0) return false
 
   const lowestCleaned = Math.min(...cleaned.map(file => file.baseOffset))
-  const complete = swapped.filter(file => file.baseOffset < lowestCleaned)
+  const finished = swapped.filter(file => file.baseOffset < lowestCleaned)
   for (const file of [...cleaned, ...swapped]) {
-    if (!complete.includes(file)) disk.remove(join(directory, file.name))
+    if (!finished.includes(file)) disk.remove(join(directory, file.name))
+  }
+  const damaged = new Set<number>()
+  for (const { name, finalName, kind, baseOffset } of finished) {
+    if (kind !== 'log' || !names.includes(finalName) || isSound(disk, join(directory, name), baseOffset))
+      continue
+    logger.error(
+      { directory, file: name },
+      'the replacement of a segment is damaged; keeping what it replaces',
+    )
+    damaged.add(baseOffset)
+  }
+  const complete = finished.filter(file => !damaged.has(file.baseOffset))
+  for (const { baseOffset, name } of finished) {
+    if (damaged.has(baseOffset)) disk.rename(join(directory, name), join(directory, `${name}.damaged`))
   }
 
   let firstOffset = Number.POSITIVE_INFINITY
@@ -51,6 +72,21 @@ function filesWith(suffix: string, names: readonly string[]) {
     const file = name.endsWith(suffix) ? parseSegmentFileName(finalName) : undefined
     return file === undefined ? [] : [{ name, finalName, ...file }]
   })
+}
+
+/** Whether a file is a run of batches that fit their checksums, in order of offsets. */
+function isSound(disk: Disk, path: string, baseOffset: number): boolean {
+  const bytes = disk.readFile(path) ?? Buffer.alloc(0)
+  let nextOffset = baseOffset
+  try {
+    for (let at = 0; at < bytes.length; at += batchSize(bytes, at)) {
+      if (!batchCrcIsValid(bytes, at) || batchBaseOffset(bytes, at) < nextOffset) return false
+      nextOffset = batchLastOffset(bytes, at) + 1
+    }
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Behind the last batch of a `.log` file under another name. */

@@ -94,9 +94,20 @@ export interface JournaledTail {
   readonly batches: Buffer
 }
 
-/** What the entry at `at` holds; views of the buffer. */
-export function* tailsOf(buffer: Buffer, at: number): Generator<JournaledTail, void> {
-  for (const { key, value } of recordsOf(buffer, at)) {
-    if (key !== null && value !== null) yield { key: key.toString('latin1'), batches: value }
+const keyPattern = /^[\w-]{22}:\d{1,10}$/
+
+/**
+ * What a batch holds if it is an entry; views of it. undefined: it is none, as those in the values of an entry are none,
+ * which come up as batches where the entry around them is damaged.
+ */
+export function tailsOf(batch: Buffer): JournaledTail[] | undefined {
+  const isPlain = batch.readInt16BE(batchField.attributes) === 0
+  if (!isPlain || batch.readBigInt64BE(batchField.producerId) !== BigInt(noProducerId)) return undefined
+  const tails: JournaledTail[] = []
+  for (const { key, value } of recordsOf(batch, 0)) {
+    const name = key?.toString('latin1') ?? ''
+    if (value === null || !keyPattern.test(name)) return undefined
+    tails.push({ key: name, batches: value })
   }
+  return tails
 }

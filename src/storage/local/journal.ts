@@ -9,37 +9,29 @@
  * Kafka's form.
  *
  * Invariant: what was acknowledged as durable is in its log's own file, synced, or in a journal segment that is
- * still there. A segment goes when every log that it stands for has been synced beyond it. After a crash the logs
- * are recovered first and then get from here what they lack; batches that they have are passed over, so doing it
- * twice does no harm.
+ * still there. A segment goes when every log that it stands for has been synced beyond it. One that only offline logs
+ * keep from going is held for the start that can open them, beside those that are in use. After a crash the logs are
+ * recovered first and then get from here what they lack (journal-remains.ts); batches that they have are passed over, so
+ * doing it twice does no harm.
  *
  * An error while writing costs nothing but time: the logs are synced by themselves. Where it may pass, the journal
  * rests for a while; else it is given up until the broker is started again.
  */
 
-import { join } from 'node:path'
-import {
-  batchBaseOffset,
-  batchCrcIsValid,
-  batchesIn,
-  batchHeaderSize,
-  batchIsControl,
-  batchLastOffset,
-  batchLeaderEpoch,
-  batchSize,
-} from '../../../protocol-codecs/record-batch.ts'
+import { basename, join } from 'node:path'
+import { batchHeaderSize } from '../../../protocol-codecs/record-batch.ts'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import { journalTopic } from '../internal-topic-names.ts'
 import { factsOf } from './batch-facts.ts'
-import { JournalEntry, maxRecordOverhead, tailsOf } from './journal-entry.ts'
-import { JournaledOffsets } from './journaled-offsets.ts'
+import { JournalEntry, maxRecordOverhead } from './journal-entry.ts'
+import { isPartSettled, isSettled, type JournalPart, waitsForStart } from './journal-part.ts'
 import { parseSegmentFileName } from './log-files.ts'
-import { isDiskFailure, type PartitionLog } from './partition-log.ts'
-import { scanBatches } from './scan-batches.ts'
-import type { Segment } from './segment.ts'
+import { isDiskFailure, PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
+import { readTopicId, writeTopicId } from './partition-metadata.ts'
 import { readTail, type UnsyncedTail, unsyncedTail } from './unsynced-tail.ts'
 
 export const journalPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAg', topic: journalTopic, index: 0 }
@@ -51,37 +43,62 @@ export function journalConfig(config: TopicConfig): TopicConfig {
   return { ...config, segmentBytes, segmentMs: Number.POSITIVE_INFINITY, writeCaching: false }
 }
 
+/** A new log for the journal, at `offset`; what else is in its directory is left alone. */
+export function createJournalLog(
+  directory: string,
+  config: TopicConfig,
+  environment: PartitionLogEnvironment,
+  offset: number,
+): PartitionLog {
+  const { disk } = environment
+  disk.makeDirectory(directory)
+  if (readTopicId(disk, directory) === undefined) writeTopicId(disk, directory, journalPartition.topicId)
+  const log = new PartitionLog(journalPartition, directory, config, environment)
+  log.logEndOffset = offset
+  log.opened()
+  return log
+}
+
 /** With more to write than that, syncing a log's own file costs less than writing everything twice. */
 const maxTailBytes = 64 * 1024
 const maxEntryBytes = 4 * 1024 * 1024
 /** With so many segments that wait for their logs to be synced, nothing is added until some are. */
 const maxSegments = 4
+/** And so many may be held for logs that are offline; then they count. */
+const maxHeldSegments = 16
 /** After an error that may pass. */
 const restMs = 10_000
-
-/** A segment of the journal, and for each log the offset up to which it stands for it. */
-interface JournalPart {
-  readonly segment: Segment
-  readonly endOffsets: Map<PartitionLog, number>
-  /** Somebody has been told to sync its logs. */
-  isSettling: boolean
-}
 
 export class Journal {
   /** Set by the owner: told when the disk has failed under the journal. */
   diskFailed: (error: Error) => void = () => {}
-  private readonly open: () => PartitionLog
+  private readonly directory: string
+  private readonly disk: Disk
+  private readonly open: (offset: number) => PartitionLog
   private readonly pool: BufferPool
   private readonly clock: Clock
   private readonly logger: Logger
   private opened: PartitionLog | undefined
+  /** Of `opened`, the last one growing. */
   private parts: JournalPart[] = []
+  /** Full, and kept for logs that are offline. */
+  private held: JournalPart[] = []
+  private startOffset = 0
   private isGivenUp = false
   private restsUntilMs = Number.NEGATIVE_INFINITY
   private readonly keys = new WeakMap<PartitionLog, Buffer>()
 
-  /** `open` opens the journal's own log, at its first use. */
-  constructor(open: () => PartitionLog, pool: BufferPool, clock: Clock, logger: Logger) {
+  /** `open` makes the journal's own log, at its first use. */
+  constructor(
+    directory: string,
+    disk: Disk,
+    open: (offset: number) => PartitionLog,
+    pool: BufferPool,
+    clock: Clock,
+    logger: Logger,
+  ) {
+    this.directory = directory
+    this.disk = disk
     this.open = open
     this.pool = pool
     this.clock = clock
@@ -90,7 +107,7 @@ export class Journal {
 
   /** The journal's own log; syncing it is the caller's. */
   get log(): PartitionLog {
-    this.opened ??= this.open()
+    this.opened ??= this.open(this.startOffset)
     return this.opened
   }
 
@@ -185,10 +202,10 @@ export class Journal {
   }
 
   private currentPart(): JournalPart {
-    const segment = this.log.activeSegment
+    const { path } = this.log.activeSegment
     const last = this.parts.at(-1)
-    if (last?.segment === segment) return last
-    const part = { segment, endOffsets: new Map(), isSettling: false }
+    if (last?.path === path) return last
+    const part = { path, endOffsets: new Map(), isSettling: false }
     this.parts.push(part)
     return part
   }
@@ -203,7 +220,7 @@ export class Journal {
     const logs = new Set<PartitionLog>()
     for (const part of this.parts) {
       // What is being written is left alone, unless that has come to its end.
-      if (part.segment === this.opened?.activeSegment && !this.opened.isOffline) break
+      if (this.isActive(part) && this.opened?.isOffline === false) break
       if (part.isSettling) continue
       part.isSettling = true
       for (const [log, endOffset] of part.endOffsets) if (!isSettled(log, endOffset)) logs.add(log)
@@ -211,23 +228,52 @@ export class Journal {
     return logs
   }
 
-  /** Removes the oldest segments, as long as nothing in them is needed. */
+  private isActive({ path }: JournalPart): boolean {
+    return path === this.opened?.activeSegment.path
+  }
+
+  /** Takes over what a crash has left, and `JournalRemains` has given to the logs; the journal goes on at `offset`. */
+  hold(remains: readonly JournalPart[], offset: number): void {
+    this.held = [...remains]
+    this.startOffset = offset
+  }
+
+  /** Removes the oldest segments, as long as nothing in them is needed by a log that can still be synced. */
   removeSettled(): void {
-    let settled = 0
+    const heldBefore = this.held.length
+    this.held = this.held.filter(part => !isPartSettled(part))
+    let leaving = 0
     for (const part of this.parts) {
-      if (part.segment === this.opened?.activeSegment || !isPartSettled(part)) break
-      settled++
+      if (this.isActive(part)) break
+      if (!isPartSettled(part)) {
+        if (!waitsForStart(part) || this.held.length >= maxHeldSegments) break
+        this.held.push(part)
+      }
+      leaving++
     }
-    if (settled === 0) return
-    this.parts = this.parts.slice(settled)
-    const { log } = this
-    log.removeOldest(log.segments.indexOf(this.parts[0]?.segment ?? log.activeSegment))
-    log.retiring.length = 0
-    const { disk, discard } = log.environment
+    if (leaving === 0 && this.held.length === heldBefore) return
+    if (this.opened !== undefined && leaving > 0) {
+      const { opened } = this
+      this.parts = this.parts.slice(leaving)
+      const [oldest] = this.parts
+      const kept = opened.segments.findIndex(({ path }) => path === oldest?.path)
+      opened.removeOldest(kept < 0 ? opened.segments.length : kept)
+      opened.retiring.length = 0
+    }
+    this.discardFiles()
+  }
+
+  /** Removes all files of segments that are neither held nor the log's. */
+  private discardFiles(): void {
+    const { directory, disk, opened } = this
+    if (opened === undefined) return
+    const kept = new Set(this.held.map(({ path }) => parseSegmentFileName(basename(path))?.baseOffset))
     try {
-      for (const name of disk.list(log.directory)) {
+      for (const name of disk.list(directory)) {
         const file = parseSegmentFileName(name)
-        if (file !== undefined && file.baseOffset < log.logStartOffset) discard(join(log.directory, name))
+        if (file === undefined || file.baseOffset >= opened.logStartOffset || kept.has(file.baseOffset))
+          continue
+        opened.environment.discard(join(directory, name))
       }
     } catch (error) {
       this.logger.warn(
@@ -239,15 +285,17 @@ export class Journal {
 
   /** Removes the journal when nothing in it is needed, and gives whether it is gone. It begins anew when it is used. */
   async removeIfSettled(): Promise<boolean> {
-    const { opened } = this
-    if (opened === undefined) return true
-    if (!this.parts.every(isPartSettled)) return false
-    // So that closing it writes nothing.
-    opened.isDeleted = true
-    opened.close()
+    const { directory, disk, opened } = this
+    if (!this.parts.every(isPartSettled) || !this.held.every(isPartSettled)) return false
+    if (opened !== undefined) {
+      // So that closing it writes nothing.
+      opened.isDeleted = true
+      opened.close()
+    }
     try {
-      await opened.environment.disk.removeLater(opened.directory)
+      if (disk.isDirectory(directory)) await disk.removeLater(directory)
     } catch (error) {
+      this.isGivenUp = true
       this.logger.error(
         { err: error },
         'the journal could not be removed; it is not used until the next start',
@@ -256,6 +304,8 @@ export class Journal {
     }
     this.opened = undefined
     this.parts = []
+    this.held = []
+    this.startOffset = 0
     return true
   }
 
@@ -263,103 +313,8 @@ export class Journal {
   close(): void {
     this.opened?.close()
   }
-
-  /** After a crash, before the logs are opened: which offsets are here, by `keyOf`. */
-  offsets(): Map<string, JournaledOffsets> {
-    const offsets = new Map<string, JournaledOffsets>()
-    this.eachTail((key, batches) => {
-      let ofLog = offsets.get(key)
-      if (ofLog === undefined) {
-        ofLog = new JournaledOffsets()
-        offsets.set(key, ofLog)
-      }
-      for (const at of batchesIn(batches)) {
-        ofLog.add(batchBaseOffset(batches, at), batchLastOffset(batches, at) + 1)
-      }
-    })
-    return offsets
-  }
-
-  /**
-   * After a crash, when the logs are open: gives them what they lack, without syncing it. `find` gives the log of a
-   * partition; undefined where its topic is gone. What an offline log may lack stays here for a start that can open it.
-   */
-  replay(find: (topicId: string, index: number) => PartitionLog | undefined): void {
-    let appendedCount = 0
-    this.eachTail((key, batches, segment) => {
-      const [topicId, index] = key.split(':')
-      const log = find(topicId!, Number(index))
-      let part = this.parts.at(-1)
-      if (part?.segment !== segment) {
-        part = { segment, endOffsets: new Map(), isSettling: false }
-        this.parts.push(part)
-      }
-      if (log === undefined) return
-      for (const at of batchesIn(batches)) {
-        const batch = batches.subarray(at, at + batchSize(batches, at))
-        part.endOffsets.set(log, batchLastOffset(batch, 0) + 1)
-        if (appendIfMissing(log, batch, this.logger)) appendedCount++
-      }
-    })
-    if (appendedCount > 0)
-      this.logger.info({ batches: appendedCount }, 'logs got from the journal what they lacked')
-  }
-
-  private eachTail(visit: (key: string, batches: Buffer, segment: Segment) => void): void {
-    for (const segment of this.log.segments) {
-      scanBatches(segment, 0, segment.size, false, (buffer, at) => {
-        for (const { key, batches } of tailsOf(buffer, at)) visit(key, batches, segment)
-        return true
-      })
-    }
-  }
 }
 
 export function keyOf({ topicId, index }: { readonly topicId: string; readonly index: number }): string {
   return `${topicId}:${index}`
-}
-
-function isSettled(log: PartitionLog, endOffset: number): boolean {
-  return log.isDeleted || log.recoveryPoint >= endOffset
-}
-
-function isPartSettled({ endOffsets }: JournalPart): boolean {
-  for (const [log, endOffset] of endOffsets) if (!isSettled(log, endOffset)) return false
-  return true
-}
-
-function appendIfMissing(log: PartitionLog, batch: Buffer, logger: Logger): boolean {
-  const baseOffset = batchBaseOffset(batch, 0)
-  if (log.isOffline || batchLastOffset(batch, 0) < log.logEndOffset) return false
-  try {
-    if (!batchCrcIsValid(batch, 0))
-      throw new Error(`the batch at ${baseOffset} is damaged in the journal, too`)
-    if (baseOffset > log.logEndOffset) {
-      const { directory, logEndOffset } = log
-      const lost = { directory, from: logEndOffset, to: baseOffset - 1 }
-      logger.error(lost, 'a log was damaged where it was known to be on disk; these offsets are lost')
-      startSegmentAt(log, baseOffset)
-    } else if (baseOffset < log.logEndOffset) {
-      // The log starts inside of this batch, and nothing was left of it.
-      if (log.size > 0) throw new Error(`the batch at ${baseOffset} in the journal does not follow the log`)
-      startSegmentAt(log, baseOffset)
-    }
-    const facts = factsOf(batch, batchIsControl(batch, 0) ? 'marker' : 'coordinator')
-    log.append(batch, facts, batchLeaderEpoch(batch, 0))
-    return true
-  } catch (error) {
-    logger.error({ err: error, directory: log.directory }, 'a log could not be completed; it is offline')
-    log.goOffline(error as Error)
-    return false
-  }
-}
-
-/** Has the log go on at `offset`. A gap in front of it lies between segments, where recovery takes it for what it is. */
-function startSegmentAt(log: PartitionLog, offset: number): void {
-  log.roll()
-  const empty = log.segments.pop()!
-  empty.close()
-  log.environment.disk.remove(empty.path)
-  log.logEndOffset = offset
-  log.createSegment(offset)
 }

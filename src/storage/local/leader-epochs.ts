@@ -6,7 +6,7 @@
 import type { Disk } from '../../platform/disk.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
 
-interface EpochStart {
+export interface EpochStart {
   readonly epoch: number
   readonly startOffset: number
 }
@@ -38,6 +38,11 @@ export class LeaderEpochs {
   /** Where the first epoch that is known began; undefined: none is. */
   firstOffset(): number | undefined {
     return this.entries[0]?.startOffset
+  }
+
+  /** All that are known, in order. */
+  starts(): readonly EpochStart[] {
+    return this.entries
   }
 
   /** Forgets everything, because it is not the history of this log; the file follows with the next epoch. */

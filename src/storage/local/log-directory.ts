@@ -21,11 +21,13 @@ import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { CatalogSnapshot } from '../topic-catalog.ts'
 import { checkpointLogs } from './checkpoint-logs.ts'
 import { type ClaimedDirectory, metadataDirectoryName } from './claim-directories.ts'
+import { compareRecoveryPoint } from './compare-checkpoints.ts'
 import { cleanShutdownName } from './data-directory.ts'
 import { DirectoryLogs, type Opening } from './directory-logs.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Journal, journalPartition } from './journal.ts'
+import { JournalRemains } from './journal-remains.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import { parsePartitionDirectoryName, partitionDirectoryName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
@@ -87,6 +89,7 @@ export class LogDirectory {
   private readonly options: LogDirectoryOptions
   private readonly shared: SharedByDirectories
   private readonly journal: Journal
+  private readonly remains: JournalRemains
   private readonly hasJournal: boolean
   private readonly logs: DirectoryLogs
   private readonly timers = new Set<Timer>()
@@ -116,7 +119,10 @@ export class LogDirectory {
     }
     this.logs = new DirectoryLogs(claim, this.environment, this.commit, options.concurrentOpenings)
     this.hasJournal = claim.names.has(partitionDirectoryName(journalPartition))
-    this.journal = new Journal(() => this.logs.openJournalLog(shared.config), options.pool, clock, logger)
+    const journalDirectory = join(claim.path, partitionDirectoryName(journalPartition))
+    const openJournal = (offset: number) => this.logs.createJournalLog(shared.config, offset)
+    this.journal = new Journal(journalDirectory, disk, openJournal, options.pool, clock, logger)
+    this.remains = new JournalRemains(disk, journalDirectory, logger)
     this.journal.diskFailed = error => this.fileFailed(error)
     const storeLogStarts = () => this.saveLogStartOffsets()
     const { removal } = this
@@ -151,9 +157,11 @@ export class LogDirectory {
   requireSoundCatalogue(): void {
     const { checkpoints, path, wasShutDownCleanly } = this.claim
     const recoveryPoint = checkpoints.recoveryPoint(metadataDirectoryName)
+    const highWatermark = checkpoints.highWatermark(metadataDirectoryName)
     requireSoundCatalogue(this.options.disk, join(path, metadataDirectoryName), {
       wasShutDownCleanly,
       recoveryPoint,
+      highWatermark,
     })
   }
 
@@ -178,10 +186,10 @@ export class LogDirectory {
   }
 
   /** Reads what the journal has, finishes deletions, and finds the partitions that are here. */
-  tidy(catalog: CatalogSnapshot, deletedIds: ReadonlySet<string>): void {
+  async tidy(catalog: CatalogSnapshot, deletedIds: ReadonlySet<string>): Promise<void> {
     const { removal } = this
     const { disk, logger } = this.options
-    if (this.hasJournal) this.journaled = this.journal.offsets()
+    if (this.hasJournal) this.journaled = await this.remains.offsets()
     this.found = tidyPartitionDirectories(this.path, catalog, deletedIds, { disk, logger, removal })
   }
 
@@ -201,14 +209,20 @@ export class LogDirectory {
   }
 
   /** Gives logs what the journal has for them; one may have been moved to another directory since the crash. */
-  replay(find: (topicId: string, index: number) => PartitionLog | undefined): void {
+  async replay(find: (topicId: string, index: number) => PartitionLog | undefined): Promise<void> {
     this.journaled = new Map()
-    if (this.hasJournal) this.journal.replay(find)
+    if (this.hasJournal) this.journal.hold(await this.remains.replay(find), this.remains.endOffset)
   }
 
   /** Makes durable what was found, and what journals gave, before anybody reads it. */
   async syncFound(): Promise<void> {
-    if (!this.claim.wasShutDownCleanly || this.hasJournal) await this.syncAll()
+    const { checkpoints, wasShutDownCleanly } = this.claim
+    if (!wasShutDownCleanly) {
+      for (const log of this.logs.partitions()) {
+        compareRecoveryPoint(log, checkpoints.recoveryPoint(partitionDirectoryName(log.partition)))
+      }
+    }
+    if (!wasShutDownCleanly || this.hasJournal) await this.syncAll()
   }
 
   /** Lets the journal of the last run go, now that its logs are synced, and takes it into use. */

@@ -18,7 +18,8 @@ import {
 } from './log-files.ts'
 import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { writeTopicId } from './partition-metadata.ts'
-import { dropSegmentsFrom, recover, restoreEpochs } from './recover-log.ts'
+import { dropSegmentsFrom, recover } from './recover-log.ts'
+import { restoreEpochs } from './restore-epochs.ts'
 import { removeSnapshots, removeStraySnapshots, restoreProducers } from './restore-producers.ts'
 import {
   firstChunkSize,
@@ -84,6 +85,8 @@ export function* openSteps(
     log.namesAreUnsynced = true
     removeSnapshots(log, found.snapshots, () => true)
   }
+  if (log.epochs.latest() < 0 && log.size > 0 && checkpoints.recoveryPoint > 0)
+    logger.warn({ path: log.epochs.path }, "a log's history of epochs is missing or damaged; making it anew")
   // Where nothing is left, the epoch that wrote last is the one that begins at the end.
   const startOffset = Math.max(log.logStartOffset, log.segments[0]?.baseOffset ?? 0)
   log.epochs.truncateTo(log.logEndOffset + (startOffset > 0 && log.logEndOffset === startOffset ? 1 : 0))

@@ -145,6 +145,12 @@ export class PartitionLog {
     return segment
   }
 
+  /** Has the log go on behind its end. A segment of its own: recovery takes a gap between segments for what it is. */
+  goOnAt(offset: number): void {
+    this.createSegment(offset).file()
+    this.logEndOffset = offset
+  }
+
   /** Called once the segments are known: everything found is taken to be readable. */
   opened(): void {
     if (this.segments.length === 0) this.createSegment(this.logEndOffset)

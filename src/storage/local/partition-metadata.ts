@@ -12,7 +12,7 @@ import { partitionMetadataFileName } from './log-files.ts'
 
 export function readTopicId(disk: Disk, directory: string): string | undefined {
   const content = disk.readFile(join(directory, partitionMetadataFileName))?.toString('utf8')
-  return content === undefined ? undefined : /^topic_id: ([\w-]{22})\n/m.exec(content)?.[1]
+  return content === undefined ? undefined : /^topic_id: ([\w-]{22})$/m.exec(content)?.[1]
 }
 
 /** Most characters in which an id differs from another that is the same one, damaged. */

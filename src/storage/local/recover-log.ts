@@ -15,8 +15,9 @@ import {
 } from '../../../protocol-codecs/record-batch.ts'
 import type { Checkpoints } from './compare-checkpoints.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { restoreEpochs } from './restore-epochs.ts'
 import { noteProducer, restoreProducers } from './restore-producers.ts'
-import { firstHeader, headerAt, indexableTimestamp, type Steps, scanSteps } from './scan-batches.ts'
+import { headerAt, indexableTimestamp, type Steps, scanSteps } from './scan-batches.ts'
 import type { Segment } from './segment.ts'
 
 /** Verifies a log from the recovery point on, and cuts off what is not sound; gives whether there was anything. */
@@ -58,13 +59,6 @@ export function* recover(
   }
   if (log.logEndOffset < log.snapshots.newest && log.segments.length > 0) {
     yield* restoreProducers(log, snapshots, log.segments.length - 1, log.activeSegment.size)
-  }
-  if (!isCutOff && log.logEndOffset < recoveryPoint) {
-    const { directory, logEndOffset } = log
-    log.environment.logger.error(
-      { directory, logEndOffset, recoveryPoint },
-      'a log ends before what was known to be on disk; records at its end are lost',
-    )
   }
   // Where retention has left nothing, nothing has to be synced.
   log.recoveryPoint = log.size === 0 ? log.logEndOffset : Math.min(recoveryPoint, log.logEndOffset)
@@ -177,14 +171,6 @@ function* recoverSegment(
   })
   log.logEndOffset = expected
   return end
-}
-
-/** Without its file the history of epochs is known as far as the segments' first batches tell. */
-export function restoreEpochs(log: PartitionLog): void {
-  for (const segment of log.segments) {
-    const first = firstHeader(segment)
-    if (first !== undefined) log.epochs.assign(batchLeaderEpoch(first, 0), batchBaseOffset(first, 0))
-  }
 }
 
 export function dropSegmentsFrom(log: PartitionLog, index: number): void {

@@ -496,7 +496,7 @@ t.test('one directory, one broker', async t => {
     message: /in use/,
   })
   await storage.close()
-  await t.rejects(openTestStorage({ directory, nodeId: 4 }), { message: /belongs to node.id 3/ })
+  await t.rejects(openTestStorage({ directory, nodeId: 4 }), { message: /the data is of node.id 3/ })
   await t.rejects(openTestStorage({ directory, nodeId: 3, clusterId: 'two' }), { message: /cluster one/ })
   fs.writeFileSync(join(directory, '.lock'), `${process.ppid} ${startTimeOf(process.ppid)}\n`)
   await t.rejects(openTestStorage({ directory, nodeId: 3 }), {

@@ -3,7 +3,7 @@
  * off forgets topics, and their directories would be moved aside. So only what a crash may have left unfinished is left
  * to recovery: damage in what was known to be on disk keeps the broker from starting.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import {
   batchBaseOffset,
   batchCrcIsValid,
@@ -13,19 +13,21 @@ import {
 } from '../../../protocol-codecs/record-batch.ts'
 import { RecordError } from '../../../protocol-codecs/record-error.ts'
 import type { Disk } from '../../platform/disk.ts'
-import { DataDirectoryError } from './data-directory.ts'
+import { DataDirectoryError, recoveryPointName } from './data-directory.ts'
 import { parseSegmentFileName } from './log-files.ts'
 
 export interface KnownToBeOnDisk {
   readonly wasShutDownCleanly: boolean
   readonly recoveryPoint: number
+  readonly highWatermark: number | undefined
 }
 
 export function requireSoundCatalogue(
   disk: Disk,
   directory: string,
-  { recoveryPoint, wasShutDownCleanly }: KnownToBeOnDisk,
+  { highWatermark, recoveryPoint, wasShutDownCleanly }: KnownToBeOnDisk,
 ): void {
+  const root = dirname(directory)
   let nextOffset = 0
   for (const name of disk.list(directory).sort()) {
     if (parseSegmentFileName(name)?.kind !== 'log') continue
@@ -35,17 +37,17 @@ export function requireSoundCatalogue(
       if (!isBatchAt(bytes, at, nextOffset)) {
         if (!wasShutDownCleanly && nextOffset >= recoveryPoint) return
         throw new DataDirectoryError(
-          `${path}, which says what topics there are, is damaged at ${at}; ottla log verify tells more, and ottla log repair may mend it`,
+          `${path}, which says what topics there are, is damaged at ${at}; nothing was changed. ottla log verify ${root} tells more, and ottla log repair ${root} what can be mended`,
         )
       }
       nextOffset = batchLastOffset(bytes, at) + 1
     }
   }
-  if (nextOffset < recoveryPoint) {
-    throw new DataDirectoryError(
-      `${directory}, which says what topics there are, ends at offset ${nextOffset}, and was on disk up to ${recoveryPoint}; restore it, or take the recovery point out of the checkpoint to do without what is missing`,
-    )
-  }
+  // After a clean stop the two checkpoints agree; where one of them agrees with the log, the other is damaged.
+  if (nextOffset >= recoveryPoint || (wasShutDownCleanly && nextOffset === highWatermark)) return
+  throw new DataDirectoryError(
+    `${directory}, which says what topics there are, ends at offset ${nextOffset}, and ${join(root, recoveryPointName)} says that it was on disk up to ${recoveryPoint}; nothing was changed. Restore the directory, or take its line out of that file to go on without what is missing`,
+  )
 }
 
 function isBatchAt(bytes: Buffer, at: number, nextOffset: number): boolean {

@@ -1,11 +1,12 @@
 /**
  * Walks the record batches of a `.log` file as they come, whatever its state, in bounded memory: what dump and verify
- * read by. Where recovery would stop and cut off, this goes on: it looks for the next sound batch.
+ * read by, and a start what a crash has left of the journal. Where the recovery of a log would stop and cut off, this
+ * goes on: it looks for the next sound batch.
  *
  * A batch is *whole* when its checksum is right. It is *broken* when the checksum is wrong but another batch, or the
  * end of the file, follows where its length says. Anything else is *debris*: a stretch without a batch, up to the next
  * whole one or to the end. What lies outside the checksum (base offset, length, leader epoch, magic) is damaged
- * without the checksum noticing, or makes debris of a batch that is otherwise whole: `mendedHeader` tells.
+ * without the checksum noticing, or makes debris of a batch that is otherwise whole: `mended` tells.
  */
 import {
   batchBaseOffset,
@@ -17,9 +18,9 @@ import {
   batchMagic,
   batchProducerId,
   batchSize,
-} from '../../protocol-codecs/record-batch.ts'
-import { RecordError } from '../../protocol-codecs/record-error.ts'
-import type { Disk } from '../platform/disk.ts'
+} from '../../../protocol-codecs/record-batch.ts'
+import { RecordError } from '../../../protocol-codecs/record-error.ts'
+import type { Disk } from '../../platform/disk.ts'
 
 export interface WalkedBatch {
   readonly kind: 'whole' | 'broken'
@@ -167,8 +168,8 @@ export class LogFile {
     return { end: this.size, isZeroes }
   }
 
-  /** The stretch as a batch of its length, if its checksum then is right. */
-  private mend(position: number, end: number): Buffer | undefined {
+  /** A stretch as a batch of its length, if its checksum then is right. */
+  mend(position: number, end: number): Buffer | undefined {
     const size = end - position
     if (size < batchHeaderSize || size > trustedBatchSize) return undefined
     const bytes = this.read(position, size)
