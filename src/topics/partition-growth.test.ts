@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { errorName } from '../../protocol-codecs/error-codes.ts'
 import { openBroker } from '../broker.ts'
+import { systemClock } from '../platform/clock.ts'
 import { createPartitions } from '../requests/create-partitions.ts'
 import { createTopics } from '../requests/create-topics.ts'
 import { deleteTopics } from '../requests/delete-topics.ts'
@@ -273,7 +274,9 @@ t.test('checkpoints of an earlier topic of that name do not reach new partitions
 
 t.test('many new logs are made a few at a time, and nobody sees them before', async t => {
   const directory = temporaryDirectory(t)
-  const storage = await openTestStorage({ directory })
+  let looksAtClock = 0
+  const clock = { ...systemClock, monotonic: () => looksAtClock++ }
+  const storage = await openTestStorage({ directory, clock })
   t.teardown(() => storage.close())
   const create = { type: 'create-topic' as const, name: 'orders', partitionCount: 1, configs: {} }
   const { id } = (await storage.catalog.change(create)).topics.get('orders')!

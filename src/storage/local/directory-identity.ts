@@ -56,11 +56,13 @@ export function readIdentity(
   }
   const foundNodeId = Number(properties.get('node.id') ?? properties.get('broker.id'))
   if (clusterId === undefined || !Number.isInteger(foundNodeId)) {
-    throw new DataDirectoryError(`${path} has no cluster.id or node.id; it is damaged or not a broker's`)
+    throw new DataDirectoryError(
+      `${path} has no cluster.id or node.id; it is damaged, or not a broker's. Restore it, or put those lines in order`,
+    )
   }
   if (foundNodeId !== nodeId) {
     throw new DirectoryConflictError(
-      `${directory} belongs to node.id ${foundNodeId}, but this broker's node.id is ${nodeId}`,
+      `${path} says that the data is of node.id ${foundNodeId}, and this broker's node.id is ${nodeId}; start it with that node.id, or give it a log.dirs of its own`,
     )
   }
   return { clusterId, nodeId, directoryId: properties.get('directory.id') }

@@ -325,7 +325,7 @@ t.test('a start that finds a directory', async t => {
     await appendToEach(storage, partitions, 'x')
     const copies = killed(t, [a, b])
     const disk = faultyDisk()
-    const fault = disk.inject({ operation: 'read', path: /b\/__journal-0\//, code: 'EIO' })
+    const fault = disk.inject({ operation: 'readLater', path: /b\/__journal-0\//, code: 'EIO' })
     const half = await open(t, copies, { disk })
     t.same(await appendToEach(half, partitions, 'y'), ['NONE', offline, 'NONE', offline, 'NONE', offline])
     await half.close()
@@ -348,7 +348,7 @@ t.test('a start that finds a directory', async t => {
     const link = `${b}-link`
     fs.symlinkSync(b, link)
     await cannot(/are the same directory/, [a, b, link])
-    await cannot(/b belongs to node.id 1, but this broker's node.id is 2|a belongs to node.id 1/, [a, b], {
+    await cannot(/says that the data is of node.id 1, and this broker's node.id is 2/, [a, b], {
       nodeId: 2,
     })
     const [foreign] = places(t) as [string]

@@ -2,7 +2,6 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { silentLogger } from '../../platform/logger.ts'
 import { faultyDisk } from '../../testing/faulty-disk.ts'
 import { openTestLog, type TestLog, type TestLogOptions, testPartition } from '../../testing/test-log.ts'
 import { appendNow, temporaryDirectory, testBatch } from '../../testing/test-storage.ts'
@@ -213,19 +212,3 @@ t.test('checkpoints leave two snapshots at most besides those at the start of se
   live.log.checkpoint()
   t.same(snapshots(), before, 'nor is one written before the last one is of use')
 })
-
-t.test(
-  'a log that ends before its recovery point is told of, also where no batch was cut in two',
-  async t => {
-    const { directory, recoveryPoint } = await crashed(t)
-    const size = testBatch(batchOf(0)).length
-    for (const batches of [200, 0]) {
-      fs.truncateSync(file(directory, 'log'), batches * size)
-      const remarks: string[] = []
-      const error = (...parts: unknown[]) => void remarks.push(`${parts.at(-1)}`)
-      const { log } = reopened(directory, { recoveryPoint, logger: { ...silentLogger, error } })
-      t.equal(log.logEndOffset, batches)
-      t.match(remarks, [/ends before what was known to be on disk/])
-    }
-  },
-)
