@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { clusterMetadataTopic } from '../internal-topic-names.ts'
@@ -35,6 +35,25 @@ export function randomUuid(): string {
   for (;;) {
     const id = randomBytes(16).toString('base64url')
     if (!id.startsWith('-') && !id.startsWith('AAAAAAAAAAAAAAAAAAA')) return id
+  }
+}
+
+/** What may be wrong with directories above ours, which are none of our making. */
+const notOurs: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'])
+
+/**
+ * Makes the directory, unless it is there. Until `meta.properties` is, nobody was promised that it is found again; so
+ * first all names above it are synced, whether this start has made them or one that was cut short.
+ */
+export async function makeDataDirectory(disk: Disk, directory: string): Promise<void> {
+  if (disk.readFile(join(directory, metaPropertiesName)) !== undefined) return
+  disk.makeDirectory(directory)
+  for (let path = resolve(directory); dirname(path) !== path; path = dirname(path)) {
+    try {
+      await disk.syncDirectory(dirname(path))
+    } catch (error) {
+      if (!notOurs.has(String((error as NodeJS.ErrnoException).code))) throw error
+    }
   }
 }
 

@@ -190,6 +190,11 @@ export class Journal {
     return part
   }
 
+  /** Whether it has records of this log, needed or not. */
+  has(log: PartitionLog): boolean {
+    return this.parts.some(({ endOffsets }) => endOffsets.has(log))
+  }
+
   /** Ends the segment that is being written, so that it can go as soon as its logs are synced. */
   roll(): void {
     if (this.opened !== undefined && !this.opened.isOffline) this.opened.roll()
@@ -343,6 +348,7 @@ function appendIfMissing(log: PartitionLog, batch: Buffer, logger: Logger): bool
     }
     const facts = factsOf(batch, batchIsControl(batch, 0) ? 'marker' : 'coordinator')
     log.append(batch, facts, batchLeaderEpoch(batch, 0))
+    if (baseOffset < log.logStartOffset) log.epochs.truncateStart(log.logStartOffset)
     return true
   } catch (error) {
     logger.error({ err: error, directory: log.directory }, 'a log could not be completed; it is offline')

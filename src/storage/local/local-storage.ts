@@ -19,7 +19,13 @@ import type { TopicConfig, TopicConfigResolver } from '../../settings/topic-conf
 import { clusterMetadataTopic } from '../internal-topic-names.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogEvent, CatalogTopic } from '../topic-catalog.ts'
-import { cleanShutdownName, type DirectoryIdentity, identify, lockDirectory } from './data-directory.ts'
+import {
+  cleanShutdownName,
+  type DirectoryIdentity,
+  identify,
+  lockDirectory,
+  makeDataDirectory,
+} from './data-directory.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Journal, journalConfig, journalPartition, keyOf } from './journal.ts'
@@ -54,6 +60,8 @@ export interface LocalStorageOptions {
   readonly retentionCheckIntervalMs: number
   readonly topicConfigs: TopicConfigResolver
   readonly isJournalEnabled: boolean
+  /** Takes a directory for this process and gives what lets it go; a simulated disk needs one of its own. */
+  readonly lock?: ((directory: string) => () => void) | undefined
   readonly disk: Disk
   readonly clock: Clock
   readonly logger: Logger
@@ -72,6 +80,7 @@ export interface LocalStorage {
 
 /** Syncs of index files that are under way at the same time while closing. */
 const concurrentSyncs = 8
+const staleCheckpoints = 'the checkpoints are of an earlier topic of that name'
 const notWritten = 'checkpoints could not be written; they are tried again'
 /** Logs that are made in one turn of the event loop. */
 const logsPerTurn = 16
@@ -79,8 +88,8 @@ const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: clusterMet
 
 export async function openLocalStorage(options: LocalStorageOptions): Promise<LocalStorage> {
   const { directory, disk, clock, logger, pool } = options
-  disk.makeDirectory(directory)
-  const unlock = lockDirectory(directory)
+  await makeDataDirectory(disk, directory)
+  const unlock = (options.lock ?? lockDirectory)(directory)
   try {
     const identity = identify(disk, directory, options)
     const cleanShutdownPath = join(directory, cleanShutdownName)
@@ -129,8 +138,9 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       const log = openLog(partition, path, config, environment, {
         wasShutDownCleanly: wasClosedCleanly,
         recoveryPoint: checkpoints.recoveryPoint(name),
-        // The journal's own segments go in any order, so its gaps mean nothing.
         recoveryPointIsKnown: partition !== journalPartition && checkpoints.recoveryPointsWereKnown,
+        // They go in any order, and a power loss may bring back one that was not synced because it had gone.
+        segmentsAreIndependent: partition === journalPartition,
         logStartOffset: checkpoints.logStartOffset(name),
         highWatermark: checkpoints.highWatermark(name),
         journaled,
@@ -154,6 +164,10 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       options.topicConfigs,
     )
     const { deletedIds } = catalog.load()
+    // Before anything is done about it: a power loss may take back that a topic was deleted.
+    if (!metadataLog.isSynced) commit.settle(metadataLog)
+    await commit.idle()
+    if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
     const openJournal = (): PartitionLog => {
       const environment = { ...ownEnvironment, syncWanted: () => {} }
@@ -185,8 +199,19 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       log.goOffline(error)
       return log
     }
-    for (const topic of catalog.current().topics.values()) {
-      for (const partition of topic.partitions) openPartition(topic, partition)
+    const known = [...catalog.current().topics.values()]
+    // Without its directory nothing was promised of a log, unless by the journal; who is mentioned is of an earlier topic.
+    const isEarlier = (partition: PartitionRef): boolean =>
+      !journaled.has(keyOf(partition)) &&
+      checkpoints.mention([partition]) &&
+      !disk.isDirectory(join(directory, partitionDirectoryName(partition)))
+    const earlier = new Set(known.flatMap(({ partitions }) => partitions.filter(isEarlier)))
+    const areForgotten = attempt(logger, notWritten, () => checkpoints.forget([...earlier]))
+    for (const topic of known) {
+      for (const partition of topic.partitions) {
+        if (areForgotten || !earlier.has(partition)) openPartition(topic, partition)
+        else logs.add(offlineLog(partition, topic.config, new Error(staleCheckpoints)))
+      }
     }
 
     const all = (): PartitionLog[] => [metadataLog, ...logs.all()]
@@ -205,7 +230,6 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       attempt(logger, notWritten, () => checkpoints.writeRecoveryPoints(all()))
     if (hasJournal && isCheckpointed) await journal.removeIfSettled()
     if (options.isJournalEnabled && isCheckpointed) commit.journal = journal
-    if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
     /** Makes logs for the partitions of a topic that have none, some per turn: each costs a few file system calls. */
     const addLogs = async (topic: CatalogTopic): Promise<void> => {
@@ -217,7 +241,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       for (const [n, partition] of added.entries()) {
         if (n > 0 && n % logsPerTurn === 0) await nextTurn()
         if (isForgotten) openPartition(topic, partition)
-        else logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
+        else logs.add(offlineLog(partition, topic.config, new Error(staleCheckpoints)))
       }
     }
     catalog.prepare = async ({ created, deleted, changed }: CatalogEvent) => {
@@ -243,7 +267,15 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     }
 
     const storeLogStarts = (): Promise<void> => logs.saveLogStartOffsets()
-    const retention = new RetentionCheck(() => logs.all(), { disk, clock, logger, removal, storeLogStarts })
+    const isJournaled = (log: PartitionLog): boolean => journal.has(log)
+    const retention = new RetentionCheck(() => logs.all(), {
+      disk,
+      clock,
+      logger,
+      removal,
+      storeLogStarts,
+      isJournaled,
+    })
     const timers = new Set<Timer>()
     const repeat = (firstDelayMs: number, intervalMs: number, work: () => void): void => {
       const timer = clock.after(firstDelayMs, () => {
@@ -278,6 +310,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         await catalog.idle()
         await retention.close()
         await removal.close()
+        for (const log of all())
+          if (log.segments.some(segment => segment.mayHaveUnsyncedCut)) commit.settle(log)
         await syncAll()
         const logsToClose = all()
         let isWhole = logsToClose.every(log => !log.isOffline)
@@ -293,7 +327,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
           journal.close()
           return
         }
-        await syncIndexes(disk, logsToClose)
+        await syncWrittenByClose(disk, logsToClose)
         disk.replaceFile(cleanShutdownPath, '{"version":0,"brokerEpoch":-1}', true)
       } catch (error) {
         logger.error({ err: error }, 'the shutdown is not clean; the next start recovers the logs')
@@ -329,12 +363,23 @@ function attempt(logger: Logger, message: string, work: () => void): boolean {
   }
 }
 
-/** Syncs the index files that closing the logs has written, some at a time. */
-async function syncIndexes(disk: Disk, logs: readonly PartitionLog[]): Promise<void> {
+/**
+ * Syncs the indexes and histories of epochs that closing the logs has written, some at a time: the next start believes
+ * what a clean stop has left.
+ */
+async function syncWrittenByClose(disk: Disk, logs: readonly PartitionLog[]): Promise<void> {
   const unsynced = logs.flatMap(log => log.segments.filter(segment => segment.hasUnsyncedIndexes))
-  const directories = new Set(unsynced.map(segment => dirname(segment.path)))
+  const epochs = logs
+    .map(log => log.epochs)
+    .filter(({ isUnsynced, mayBeUnsynced }) => isUnsynced || mayBeUnsynced)
+  const directories = new Set([...unsynced, ...epochs].map(({ path }) => dirname(path)))
   const work = [
     ...unsynced.map(segment => () => segment.syncIndexes()),
+    ...epochs.map(
+      ({ path }) =>
+        () =>
+          syncFile(disk, path),
+    ),
     ...[...directories].map(path => () => disk.syncDirectory(path)),
   ]
   const worker = async (): Promise<void> => {
@@ -343,4 +388,13 @@ async function syncIndexes(disk: Disk, logs: readonly PartitionLog[]): Promise<v
   const outcomes = await Promise.allSettled(Array.from({ length: concurrentSyncs }, worker))
   const failed = outcomes.find(outcome => outcome.status === 'rejected')
   if (failed !== undefined) throw failed.reason
+}
+
+async function syncFile(disk: Disk, path: string): Promise<void> {
+  const descriptor = disk.openForWrite(path, false)
+  try {
+    await disk.sync(descriptor)
+  } finally {
+    disk.close(descriptor)
+  }
 }

@@ -23,6 +23,7 @@ import {
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { compareEnds, compareEpochs } from './compare-checkpoints.ts'
+import { failedSyncFileName } from './failed-sync.ts'
 import { finishInterruptedSwap } from './interrupted-swap.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import { deletedSuffix, parseSegmentFileName, segmentFileName } from './log-files.ts'
@@ -40,6 +41,8 @@ export interface Checkpoints {
   /** What the journal, if there is one, can give the log after a crash. */
   readonly journaled?: JournaledOffsets | undefined
   readonly logStartOffset: number
+  /** Segments stand for themselves, as the journal's do: one that is torn, or missing, says nothing of those behind it. */
+  readonly segmentsAreIndependent?: boolean
   /** As the last run has stored it. */
   readonly highWatermark?: number | undefined
 }
@@ -53,6 +56,8 @@ export function openLog(
 ): PartitionLog {
   const { disk, logger } = environment
   const log = new PartitionLog(partition, directory, config, environment)
+  log.epochs.load()
+  log.epochs.mayBeUnsynced = !checkpoints.wasShutDownCleanly && log.epochs.latest() >= 0
   const found = tidyDirectory(log)
   for (const baseOffset of found.segments) {
     const size = disk.sizeOf(join(directory, segmentFileName(baseOffset, 'log')))
@@ -78,6 +83,9 @@ export function openLog(
     for (const segment of log.segments)
       segment.isNew = segment.size === 0 || segment.baseOffset >= log.recoveryPoint
   }
+
+  const last = log.segments.at(-1)
+  if (last !== undefined && !checkpoints.wasShutDownCleanly) last.mayHaveUnsyncedCut = true
 
   if (checkpoints.wasShutDownCleanly) compareEnds(log, checkpoints)
   if (log.logEndOffset < log.logStartOffset) {
@@ -115,6 +123,7 @@ function tidyDirectory(log: PartitionLog): { segments: number[]; snapshots: numb
     const path = join(log.directory, name)
     if (name.endsWith('.tmp')) disk.remove(path)
     else if (name.endsWith(deletedSuffix)) log.environment.discard(path)
+    else if (name === failedSyncFileName) log.hasFailedSync = true
   }
   if (finishInterruptedSwap(disk, log.environment.logger, log.directory, names)) {
     names = disk.list(log.directory)
@@ -184,6 +193,11 @@ function recover(log: PartitionLog, checkpoints: Checkpoints, snapshots: readonl
   log.logEndOffset = scanFrom
   for (let i = first; i < log.segments.length; i++) {
     const segment = log.segments[i]!
+    if (checkpoints.segmentsAreIndependent) {
+      const end = recoverSegment(log, segment, checkpoints)
+      if (end < segment.size) segment.truncate(end, log.logEndOffset)
+      continue
+    }
     // A segment that overlaps its predecessor cannot have been written by an append.
     const isMisplaced =
       segment.baseOffset < log.logEndOffset ||
@@ -256,7 +270,7 @@ function recoverSegment(log: PartitionLog, segment: Segment, checkpoints: Checkp
       if (baseOffset > expected && !mayHaveGaps) return false
       if (!batchCrcIsValid(buffer, at)) return false
       // Who was promised these records was so because of the journal, which is about to let go of them.
-      if (journaled?.cover(baseOffset, lastOffset + 1) === true) {
+      if (log.hasFailedSync || journaled?.cover(baseOffset, lastOffset + 1) === true) {
         segment.rewrite(buffer.subarray(at, at + batchSize(buffer, at)), position)
       }
     }
@@ -300,7 +314,11 @@ function noteProducer(log: PartitionLog, buffer: Buffer, at: number): void {
   )
 }
 
-/** Producers' state at `endOffset`: the newest sound snapshot at or below it, and the batches since. */
+/**
+ * Producers' state at `endOffset`: the newest sound snapshot at or below it, and the batches since. Where some of these
+ * are gone, as those below the log start may be, what was known before says nothing: producers would be held to it
+ * although they have written since.
+ */
 function restoreProducers(log: PartitionLog, snapshots: readonly number[], endOffset: number): void {
   const { disk, logger } = log.environment
   let from = log.segments[0]!.baseOffset
@@ -318,17 +336,26 @@ function restoreProducers(log: PartitionLog, snapshots: readonly number[], endOf
     from = offset
     break
   }
+  let next = from
+  const noteLoss = (before: number): void => {
+    if (next < before && !log.config.cleanupPolicy.compact) log.producers.clear()
+  }
   for (let i = log.segmentIndex(from); i < log.segments.length && from < endOffset; i++) {
     const segment = log.segments[i]!
     if (segment.baseOffset >= endOffset) break
     const relativeOffset = Math.min(from - segment.baseOffset, 0x7fffffff)
     const position = relativeOffset <= 0 ? 0 : segment.offsets.positionBefore(relativeOffset)
     scanBatches(segment, position, segment.size, false, (buffer, at) => {
-      if (batchBaseOffset(buffer, at) >= endOffset) return false
-      if (batchBaseOffset(buffer, at) >= from) noteProducer(log, buffer, at)
+      const baseOffset = batchBaseOffset(buffer, at)
+      if (baseOffset >= endOffset) return false
+      if (baseOffset < from) return true
+      noteLoss(baseOffset)
+      noteProducer(log, buffer, at)
+      next = batchLastOffset(buffer, at) + 1
       return true
     })
   }
+  noteLoss(endOffset)
 }
 
 /** Without its file the history of epochs is known as far as the segments' first batches tell. */
@@ -362,7 +389,10 @@ function removeSnapshots(
 }
 
 function dropSegmentsFrom(log: PartitionLog, index: number): void {
-  for (const segment of log.segments.splice(index)) removeSegmentFiles(log, segment)
+  for (const segment of log.segments.splice(index)) {
+    removeSegmentFiles(log, segment)
+    log.namesWereRemoved = true
+  }
 }
 
 function removeSegmentFiles(log: PartitionLog, segment: Segment): void {
