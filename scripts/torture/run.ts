@@ -15,6 +15,7 @@ import { groupBy } from '../statistics.ts'
 import { textTable } from '../text-table.ts'
 import { bitFlips } from './bit-flips/bit-flips.ts'
 import { freeze, kill, restart, torn } from './faults.ts'
+import { model, modelPlants } from './model/model.ts'
 import { isBug, noticedAs, type Plant, plants } from './plants.ts'
 import { powerLossPlants } from './power-loss/plants.ts'
 import { powerLoss } from './power-loss/power-loss.ts'
@@ -22,7 +23,7 @@ import type { Violation, ViolationKind } from './record-ledger.ts'
 import type { StartOptions, TortureResult, TortureScenario } from './scenario.ts'
 import { sessionTimeoutMs } from './workload.ts'
 
-const scenarios: TortureScenario[] = [kill, torn, restart, freeze, bitFlips, powerLoss]
+const scenarios: TortureScenario[] = [kill, torn, restart, freeze, bitFlips, powerLoss, model]
 
 const help = `usage: npm run torture -- [scenario...] [options]
 
@@ -30,14 +31,15 @@ scenarios (kill without a name):
 ${scenarios.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
 options:
-  --rounds N     faults per scenario (10); of bit-flips, bits of each byte (1), or a share of all damages (0.1); of power-loss, images (1000)
+  --rounds N     faults per scenario (10); of bit-flips, bits of each byte (1), or a share of all damages (0.1); of power-loss, images (1000); of model, runs of 400 steps (2500)
   --seed N       repeats the faults of a run
   --relaxed      acks=all from the page cache (write.caching), which a killed process must survive too
   --broker NAME  ottla, or kafka to see what the clients do by themselves (ottla)
   --plant WHAT   does something wrong, which is to be noticed: all of the following, or one.
                  A bug in the broker: ${plants.filter(isBug).join(', ')};
                  damage to the log that the checker is shown: ${plants.filter(plant => !isBug(plant)).join(', ')};
-                 for power-loss: ${Object.keys(powerLossPlants).join(', ')}
+                 for power-loss: ${Object.keys(powerLossPlants).join(', ')};
+                 for model: ${Object.keys(modelPlants).join(', ')}
   --json FILE    everything that was measured
 
 exit codes: 0 every promise was kept; 1 one was broken, as it is to be with --plant; 2 wrong usage;

@@ -33,7 +33,7 @@ export function* checkEpochHistory(
     return
   }
   const lines = readCheckpoint(disk, path)
-  if (lines === undefined || (lines.length > 0 && new LeaderEpochs(disk, path).latest() < 0)) {
+  if (lines === undefined || (lines.length > 0 && new LeaderEpochs(disk, path).load().latest() < 0)) {
     yield accusedEpochs(path, 'the file is no history of epochs: its entries do not ascend, or it is cut off')
     return
   }

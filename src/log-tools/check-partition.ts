@@ -84,7 +84,7 @@ class PartitionCheck {
     this.knowledge = knowledge
     this.recordsKind = recordsKindOf(directory.topic)
     this.epochsPath = join(directory.path, leaderEpochFileName)
-    this.epochs = new LeaderEpochs(disk, this.epochsPath)
+    this.epochs = new LeaderEpochs(disk, this.epochsPath).load()
     const snapshots: number[] = []
     for (const path of filesIn(disk, directory.path)) this.noteFile(path, snapshots)
     this.segments.sort((a, b) => a - b)

@@ -25,7 +25,7 @@ export type DiskEvent =
   | { readonly type: 'write'; readonly node: number; readonly position: number; readonly bytes: Buffer }
   | { readonly type: 'truncate'; readonly node: number; readonly size: number }
   /** A sync of a file's bytes or of a directory's names; it covers what was done before it began. */
-  | { readonly type: 'syncing' | 'synced'; readonly node: number; readonly sync: number }
+  | { readonly type: 'syncing' | 'synced' | 'sync failed'; readonly node: number; readonly sync: number }
 
 interface Node {
   readonly id: number

@@ -58,6 +58,7 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
     logger: silentLogger,
     removal,
     storeLogStarts,
+    isJournaled: () => false,
   })
   const environment: PartitionLogEnvironment = {
     disk,

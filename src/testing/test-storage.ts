@@ -40,6 +40,8 @@ export interface TestStorageOptions {
   readonly producerIdExpirationMs?: number
   readonly writeCaching?: boolean
   readonly isJournalEnabled?: boolean
+  /** Default: that of a directory on the system's disk. */
+  readonly lock?: (directory: string) => () => void
 }
 
 export function openTestStorage(options: TestStorageOptions): Promise<LocalStorage> {
@@ -59,6 +61,7 @@ export function openTestStorage(options: TestStorageOptions): Promise<LocalStora
     concurrentOpenings: 2,
     retentionCheckIntervalMs: 300_000,
     isJournalEnabled: options.isJournalEnabled ?? true,
+    lock: options.lock,
     topicConfigs: liveTopicConfigs(new DynamicSettings(settings)),
     disk: options.disk ?? systemDisk(),
     clock: options.clock ?? systemClock,

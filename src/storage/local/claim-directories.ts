@@ -60,6 +60,8 @@ export interface ClaimOptions {
   readonly nodeId: number
   /** The cluster that they must belong to; undefined: whichever, or a new one. */
   readonly clusterId: string | undefined
+  /** Takes a directory for this process and gives what lets it go; a simulated disk needs one of its own. */
+  readonly lock?: ((directory: string) => () => void) | undefined
   readonly disk: Disk
   readonly logger: Logger
 }
@@ -142,9 +144,9 @@ function requireDifferent(paths: readonly string[]): void {
   }
 }
 
-function claim(path: string, { disk, logger, nodeId }: ClaimOptions): Found {
+function claim(path: string, { disk, lock = lockDirectory, logger, nodeId }: ClaimOptions): Found {
   disk.makeDirectory(path)
-  const release = lockDirectory(path)
+  const release = lock(path)
   try {
     const names = new Set(disk.list(path))
     const identity = readIdentity(disk, path, { nodeId, logger })

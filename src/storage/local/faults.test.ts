@@ -185,6 +185,7 @@ t.test('a roll that fails halfway is tried again, and loses nothing', async t =>
     const config = { 'internal.segment.bytes': '250', 'index.interval.bytes': '50' }
     const { storage, disk, partition, directory } = await setUp(t, config)
     for (const value of ['a', 'b', 'c']) await append(storage.logs, partition, { values: [value] })
+    const syncsBefore = disk.callsOf('syncDirectory', /events-0$/).length
     disk.inject({ ...fault, code: 'ENOSPC', times: 2 })
     const title = `${fault.operation} ${fault.path}`
     for (let i = 0; i < 2; i++) {
@@ -194,7 +195,6 @@ t.test('a roll that fails halfway is tried again, and loses nothing', async t =>
         title,
       )
     }
-    const syncsBefore = disk.callsOf('syncDirectory', /events-0$/).length
     await turn(5)
     t.match(await append(storage.logs, partition, { values: ['d'] }), { baseOffset: 3 }, title)
     t.ok(disk.callsOf('syncDirectory', /events-0$/).length > syncsBefore, 'the new name is synced')

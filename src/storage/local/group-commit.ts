@@ -17,6 +17,7 @@ import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { halfOfThreadPool } from '../../platform/thread-pool.ts'
 import { atEndOfTurn } from '../../platform/turn.ts'
+import { noteFailedSync } from './failed-sync.ts'
 import type { Journal } from './journal.ts'
 import type { PartitionLog, SyncTarget } from './partition-log.ts'
 import type { UnsyncedTail } from './unsynced-tail.ts'
@@ -243,8 +244,9 @@ export class GroupCommit {
   }
 
   private failed(log: PartitionLog, error: NodeJS.ErrnoException): void {
-    if (log.isOffline) return
+    if (log.isDeleted) return
     if (error.code === 'EMFILE' || error.code === 'ENFILE') {
+      if (log.isOffline) return
       this.logger.warn({ directory: log.directory }, 'no descriptor is free to sync with; trying again')
       this.postponed.add(log)
       this.clock.after(postponedMs, () => {
@@ -255,6 +257,8 @@ export class GroupCommit {
       return
     }
     this.logger.error({ err: error, directory: log.directory }, 'sync failed; the partition goes offline')
+    // Also where it is offline already: the next start has to know.
+    noteFailedSync(log)
     log.goOffline(error)
   }
 

@@ -128,6 +128,7 @@ function appendIfMissing(log: PartitionLog, batch: Buffer, logger: Logger): bool
     }
     const facts = factsOf(batch, batchIsControl(batch, 0) ? 'marker' : 'coordinator')
     log.append(batch, facts, batchLeaderEpoch(batch, 0))
+    if (baseOffset < log.logStartOffset) log.epochs.truncateStart(log.logStartOffset)
     return true
   } catch (error) {
     logger.error({ err: error, directory: log.directory }, 'a log could not be completed; it is offline')

@@ -15,20 +15,27 @@ export class LeaderEpochs {
   readonly path: string
   /** The file was written and is not known to be on disk. */
   isUnsynced = false
+  /** Whoever was killed may have written it; only a clean stop, after which it is believed, has to be sure. */
+  mayBeUnsynced = false
   private readonly disk: Disk
-  private entries: EpochStart[]
+  private entries: EpochStart[] = []
   /** The file says what is in memory. */
   private isStored = true
 
   constructor(disk: Disk, path: string) {
     this.disk = disk
     this.path = path
-    this.entries = (readCheckpoint(disk, path) ?? []).map(([epoch, startOffset]) => ({
+  }
+
+  /** Reads the file. A log that cannot be opened does without. */
+  load(): this {
+    this.entries = (readCheckpoint(this.disk, this.path) ?? []).map(([epoch, startOffset]) => ({
       epoch: Number(epoch),
       startOffset: Number(startOffset),
     }))
     // Kafka's never hold anything else; a file of nonsense is as good as none.
     if (!this.entries.every(isAscending)) this.entries = []
+    return this
   }
 
   latest(): number {

@@ -1,6 +1,7 @@
 /**
- * The local engine against a plain array: random producers, retries, reads, rolls, restarts and crashes.
- * What the array says is what the log must say, at every step. A failure is repeated by its seed:
+ * One log against a plain array, on a real disk: random producers, retries, reads, rolls, restarts and crashes.
+ * What the array says is what the log must say, at every step, down to where its segments begin; what a power loss
+ * leaves of a whole engine is engine-model.test.ts's. A failure is repeated by its seed:
  * `SEED=... node <this file>`.
  */
 import * as fs from 'node:fs'

@@ -381,6 +381,8 @@ export class LocalLogs implements PartitionLogs {
     // Retention may have moved it up before, which nobody was promised.
     if (offset > log.storedStartOffset) {
       try {
+        // What the checkpoint says counts only where the log's directory is found again.
+        await log.whenOnDisk(offset)
         await this.saveLogStartOffset(log)
       } catch (error) {
         const message = `The log start offset could not be stored: ${(error as Error).message}`

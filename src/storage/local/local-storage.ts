@@ -32,6 +32,8 @@ export interface LocalStorageOptions extends LogDirectoryOptions {
   /** The cluster that the directories must belong to; undefined: whichever, or a new one. */
   readonly clusterId: string | undefined
   readonly metadataVersion: number
+  /** Takes a directory for this process and gives what lets it go; a simulated disk needs one of its own. */
+  readonly lock?: ((directory: string) => () => void) | undefined
   readonly maxOpenSegments: number
   /** Bytes that may wait to be synced, over all logs. */
   readonly maxUnsyncedBytes: number
@@ -57,10 +59,18 @@ export interface LocalStorage {
 }
 
 export async function openLocalStorage(options: LocalStorageOptions): Promise<LocalStorage> {
-  const { clusterId, disk, logger, nodeId, pool, topicConfigs } = options
+  const { clusterId, disk, lock, logger, nodeId, pool, topicConfigs } = options
   const paths = options.directories
   const metadataPath = options.metadataDirectory ?? paths[0]!
-  const { claimed, failed } = claimDirectories({ paths, metadataPath, nodeId, clusterId, disk, logger })
+  const { claimed, failed } = claimDirectories({
+    paths,
+    metadataPath,
+    nodeId,
+    clusterId,
+    lock,
+    disk,
+    logger,
+  })
   const isOnly = claimed.length + failed.length === 1
   // A topic may promise more than others, so that it exists is on disk whatever those promise.
   const metadataConfig: TopicConfig = {
@@ -120,6 +130,8 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       topicConfigs,
     )
     const { deletedIds } = catalog.load()
+    // Before anything is done about it: a power loss may take back that a topic was deleted.
+    await metadata.syncMetadataLog()
 
     for (const directory of directories) {
       await step(directory, () => directory.tidy(catalog.current(), deletedIds))

@@ -12,7 +12,7 @@
  * error that does not pass, is offline with all its partitions until the next start, as in Kafka. The only one is kept
  * as long as its logs can be written: its checkpoints are tried again, and the journal is done without.
  */
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
@@ -26,7 +26,7 @@ import { cleanShutdownName } from './data-directory.ts'
 import { DirectoryLogs, type Opening } from './directory-logs.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
-import { Journal, journalPartition } from './journal.ts'
+import { Journal, journalPartition, keyOf } from './journal.ts'
 import { JournalRemains } from './journal-remains.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import { parsePartitionDirectoryName, partitionDirectoryName } from './log-files.ts'
@@ -40,7 +40,7 @@ import {
 import { isDiskFailure, type PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { RetentionCheck } from './retention-check.ts'
 import { requireSoundCatalogue } from './sound-catalogue.ts'
-import { syncIndexes } from './sync-indexes.ts'
+import { syncWrittenByClose } from './sync-written-by-close.ts'
 import type { UnsyncedBytes } from './unsynced-bytes.ts'
 
 export interface LogDirectoryOptions {
@@ -72,6 +72,9 @@ export interface SharedByDirectories {
   offsetsMoved(log: PartitionLog): void
 }
 
+const staleCheckpoints = 'the checkpoints are of an earlier topic of that name'
+/** What may be wrong with folders above ours, which are none of our making. */
+const notOurs: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'])
 const notWritten = 'checkpoints could not be written; they are tried again'
 
 export class LogDirectory {
@@ -132,6 +135,7 @@ export class LogDirectory {
       logger,
       removal,
       storeLogStarts,
+      isJournaled: log => this.journal.has(log),
     })
   }
 
@@ -165,24 +169,36 @@ export class LogDirectory {
     })
   }
 
-  /** Takes the mark of a clean shutdown away. Where there is none, the directory may be new, and its name not on disk. */
+  /**
+   * Takes the mark of a clean shutdown away. Where there is none, the directory may be new, and the names above it not on
+   * disk, whether this start has made them or one that was cut short.
+   */
   async begin(): Promise<void> {
-    const { disk, logger } = this.options
+    const { disk } = this.options
     if (this.claim.wasShutDownCleanly) {
       disk.remove(join(this.path, cleanShutdownName))
       await disk.syncDirectory(this.path)
       return
     }
-    try {
-      await disk.syncDirectory(dirname(this.path))
-    } catch (error) {
-      // Nobody may read the folder above, for instance; then whoever made the directory has to see to that.
-      logger.warn({ err: error, directory: this.path }, 'the name of a log directory could not be synced')
+    for (let path = resolve(this.path); dirname(path) !== path; path = dirname(path)) {
+      try {
+        await disk.syncDirectory(dirname(path))
+      } catch (error) {
+        if (!notOurs.has(String((error as NodeJS.ErrnoException).code))) throw error
+      }
     }
   }
 
   openMetadataLog(): PartitionLog {
     return this.logs.openMetadataLog(this.shared.config)
+  }
+
+  /** Makes durable what was found of the catalogue. */
+  async syncMetadataLog(): Promise<void> {
+    const metadataLog = this.logs.metadataLog!
+    if (!metadataLog.isSynced) this.commit.syncNow(metadataLog)
+    await this.commit.idle()
+    if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
   }
 
   /** Reads what the journal has, finishes deletions, and finds the partitions that are here. */
@@ -205,7 +221,20 @@ export class LogDirectory {
       if (here.has(name)) continue
       moveStray(disk, join(this.path, name), parsePartitionDirectoryName(name)!, logger)
     }
-    await this.logs.openAll(openings, this.found, journaled, opened)
+    // Without its directory nothing was promised of a log, unless by the journal: who is mentioned is of an earlier topic.
+    const isEarlier = ({ partition }: Opening): boolean =>
+      !this.found.has(partitionDirectoryName(partition)) &&
+      this.claim.checkpoints.mention([partition]) &&
+      journaled(keyOf(partition)) === undefined
+    const earlier = openings.filter(isEarlier)
+    const partitions = earlier.map(({ partition }) => partition)
+    if (this.attempt(notWritten, () => this.claim.checkpoints.forget(partitions))) {
+      await this.logs.openAll(openings, this.found, journaled, opened)
+    } else {
+      const others = openings.filter(opening => !earlier.includes(opening))
+      await this.logs.openAll(others, this.found, journaled, opened)
+      this.logs.addOffline(earlier, new Error(staleCheckpoints), opened)
+    }
   }
 
   /** Gives logs what the journal has for them; one may have been moved to another directory since the crash. */
@@ -235,8 +264,6 @@ export class LogDirectory {
       this.attempt(notWritten, () => checkpoints.writeRecoveryPoints(logs.all()))
     if (hasJournal && isCheckpointed) await journal.removeIfSettled()
     if (this.options.isJournalEnabled && isCheckpointed) commit.journal = journal
-    const { metadataLog } = logs
-    if (metadataLog?.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
   }
 
   /** Begins with what is done now and then. */
@@ -275,7 +302,7 @@ export class LogDirectory {
     const isForgotten =
       !checkpoints.mention(added.map(({ partition }) => partition)) ||
       this.attempt('checkpoints could not be written', () => checkpoints.write(logs.all()))
-    const error = this.failure ?? (isForgotten ? undefined : new Error('stale checkpoints'))
+    const error = this.failure ?? (isForgotten ? undefined : new Error(staleCheckpoints))
     if (error === undefined) await logs.make(added, made)
     else logs.addOffline(added, error, made)
   }
@@ -366,6 +393,9 @@ export class LogDirectory {
       await isQuiet
       await this.retention.close()
       await this.removal.close()
+      for (const log of this.logs.all()) {
+        if (log.segments.some(segment => segment.mayHaveUnsyncedCut)) this.commit.syncNow(log)
+      }
       await this.syncAll()
       const logs = this.logs.all()
       let isWhole = !this.isOffline && logs.every(log => !log.isOffline)
@@ -379,7 +409,7 @@ export class LogDirectory {
         this.journal.close()
         return
       }
-      await syncIndexes(disk, logs)
+      await syncWrittenByClose(disk, logs)
       disk.replaceFile(join(this.path, cleanShutdownName), '{"version":0,"brokerEpoch":-1}', true)
     } catch (error) {
       const problem = { err: error, directory: this.path }

@@ -10,7 +10,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
 import { highWatermarkName, logStartOffsetName, recoveryPointName } from './data-directory.ts'
-import { partitionDirectoryName } from './log-files.ts'
+import { parsePartitionDirectoryName, partitionDirectoryName } from './log-files.ts'
 import type { PartitionLog } from './partition-log.ts'
 
 export class OffsetCheckpoints {
@@ -59,6 +59,22 @@ export class OffsetCheckpoints {
       const name = partitionDirectoryName(partition)
       return this.recoveryPoints.has(name) || this.logStartOffsets.has(name)
     })
+  }
+
+  /** Takes out what the files say of partitions that they mean others by. */
+  forget(partitions: readonly PartitionRef[]): void {
+    if (partitions.length === 0) return
+    for (const [name, offsets] of [
+      [recoveryPointName, this.recoveryPoints],
+      [logStartOffsetName, this.logStartOffsets],
+    ] as const) {
+      for (const partition of partitions) offsets.delete(partitionDirectoryName(partition))
+      const entries = [...offsets].map(([directoryName, offset]) => {
+        const { topic, index } = parsePartitionDirectoryName(directoryName)!
+        return [topic, index, offset] as const
+      })
+      writeCheckpoint(this.disk, join(this.directory, name), entries, true)
+    }
   }
 
   write(logs: readonly PartitionLog[]): void {

@@ -9,6 +9,7 @@ import { batchBaseOffset, batchLastOffset } from '../../../protocol-codecs/recor
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { type Checkpoints, compareEnds, compareEpochs } from './compare-checkpoints.ts'
+import { failedSyncFileName } from './failed-sync.ts'
 import { finishInterruptedSwap } from './interrupted-swap.ts'
 import {
   deletedSuffix,
@@ -45,6 +46,8 @@ export function* openSteps(
 ): Steps<PartitionLog> {
   const { disk, logger } = environment
   const log = new PartitionLog(partition, directory, config, environment)
+  log.epochs.load()
+  log.epochs.mayBeUnsynced = !checkpoints.wasShutDownCleanly && log.epochs.latest() >= 0
   const found = tidyDirectory(log)
   for (const baseOffset of found.segments) {
     const size = disk.sizeOf(join(directory, segmentFileName(baseOffset, 'log')))
@@ -71,6 +74,9 @@ export function* openSteps(
     for (const segment of log.segments)
       segment.isNew = segment.size === 0 || segment.baseOffset >= log.recoveryPoint
   }
+
+  const last = log.segments.at(-1)
+  if (last !== undefined && !checkpoints.wasShutDownCleanly) last.mayHaveUnsyncedCut = true
 
   if (checkpoints.wasShutDownCleanly) compareEnds(log, checkpoints)
   if (log.logEndOffset < log.logStartOffset) {
@@ -120,6 +126,7 @@ function tidyDirectory(log: PartitionLog): FoundFiles {
     const path = join(log.directory, name)
     if (name.endsWith('.tmp')) disk.remove(path)
     else if (name.endsWith(deletedSuffix)) log.environment.discard(path)
+    else if (name === failedSyncFileName) log.hasFailedSync = true
   }
   if (finishInterruptedSwap(disk, log.environment.logger, log.directory, names)) {
     names = disk.list(log.directory)

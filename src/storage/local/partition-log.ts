@@ -23,6 +23,7 @@ import type { PartitionRef } from '../partition-log.ts'
 import { ProducerStates } from '../producer-state.ts'
 import type { BatchFacts } from './batch-facts.ts'
 import { DurableEnd, type LogPoint } from './durable-end.ts'
+import { forgetFailedSync } from './failed-sync.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { leaderEpochFileName, partitionMetadataFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
@@ -98,6 +99,10 @@ export class PartitionLog {
   readonly snapshots = new ProducerSnapshots()
   /** Where the log ended at the last checkpoint. */
   private checkpointedEnd = 0
+  /** Recovery has removed segments, which a power loss may bring back. */
+  namesWereRemoved = false
+  /** A sync has failed, in an earlier run, and none has succeeded since. */
+  hasFailedSync = false
   lastFailureReportMs = Number.NEGATIVE_INFINITY
   private unflushedMessages = 0
   private flushTimer: Timer | undefined
@@ -298,6 +303,7 @@ export class PartitionLog {
 
   /** Whether all that the log holds is on disk in its own files. */
   get isSynced(): boolean {
+    if (this.segments.some(segment => segment.hasUnsyncedCut) || this.namesWereRemoved) return false
     if (this.size === 0) return true
     if (this.recoveryPoint < this.logEndOffset || this.namesAreUnsynced) return false
     return this.segments.every(
@@ -310,12 +316,14 @@ export class PartitionLog {
     this.cancelFlushTimer()
     const active = this.activeSegment
     const segments: Segment[] = []
-    let namesChanged = this.namesAreUnsynced
+    let namesChanged = this.namesAreUnsynced || this.namesWereRemoved
     for (let i = this.segments.length - 1; i >= 0; i--) {
       const segment = this.segments[i]!
       const endOffset = segment === active ? this.logEndOffset : this.segments[i + 1]!.baseOffset
-      if (segment !== active && endOffset <= this.recoveryPoint && !segment.hasUnsyncedIndexes) break
-      if (segment.size === 0) continue
+      const isCut = segment.hasUnsyncedCut || segment.mayHaveUnsyncedCut
+      const isWhole = !segment.hasUnsyncedIndexes && !isCut
+      if (segment !== active && endOffset <= this.recoveryPoint && isWhole) break
+      if (segment.size === 0 && !isCut) continue
       segments.push(segment)
       if (segment.isNew) namesChanged = true
     }
@@ -342,7 +350,9 @@ export class PartitionLog {
 
   synced(target: SyncTarget): void {
     this.namesAreUnsynced = false
+    this.namesWereRemoved = false
     for (const segment of target.segments) segment.isNew = false
+    forgetFailedSync(this)
     this.recoveryPoint = Math.max(this.recoveryPoint, target.end.offset)
     this.settled(target.end.bytes)
     this.becameDurable(target.end)

@@ -144,7 +144,7 @@ function* recoverSegment(
       if (baseOffset > expected && !mayHaveGaps) return false
       if (!batchCrcIsValid(buffer, at)) return false
       // Who was promised these records was so because of the journal, which is about to let go of them.
-      if (journaled?.cover(baseOffset, lastOffset + 1) === true) {
+      if (log.hasFailedSync || journaled?.cover(baseOffset, lastOffset + 1) === true) {
         segment.rewrite(buffer.subarray(at, at + batchSize(buffer, at)), position)
       }
     }
@@ -174,7 +174,10 @@ function* recoverSegment(
 }
 
 export function dropSegmentsFrom(log: PartitionLog, index: number): void {
-  for (const segment of log.segments.splice(index)) removeSegmentFiles(log, segment)
+  for (const segment of log.segments.splice(index)) {
+    removeSegmentFiles(log, segment)
+    log.namesWereRemoved = true
+  }
 }
 
 function removeSegmentFiles(log: PartitionLog, segment: Segment): void {

@@ -7,6 +7,7 @@ import {
   batchBaseOffset,
   batchBaseSequence,
   batchIsControl,
+  batchLastOffset,
   batchLastOffsetDelta,
   batchProducerEpoch,
   batchProducerId,
@@ -19,7 +20,8 @@ import { indexableTimestamp, type Steps, scanSteps } from './scan-batches.ts'
 /**
  * Producers' state at the log end as it is known by now, which is at `position` in the segment with this index: from the
  * newest sound snapshot up to `limit` and the batches since. Where the snapshot is behind the log end, whoever reads the
- * log on only has to note what it does not know.
+ * log on only has to note what it does not know. Where some of the batches since are gone, as those below the log start may
+ * be, what was known before says nothing: producers would be held to it although they have written since.
  */
 export function* restoreProducers(
   log: PartitionLog,
@@ -30,16 +32,24 @@ export function* restoreProducers(
 ): Steps<void> {
   restoreSnapshot(log, snapshots, limit)
   const from = log.snapshots.newest
+  let next = from
+  const noteLoss = (before: number): void => {
+    if (next < before && !log.config.cleanupPolicy.compact) log.producers.clear()
+  }
   for (let i = log.segmentIndex(from); i <= index && from < log.logEndOffset; i++) {
     const segment = log.segments[i]!
     const relativeOffset = Math.min(from - segment.baseOffset, 0x7fffffff)
     const start = relativeOffset <= 0 ? 0 : segment.offsets.positionBefore(relativeOffset)
     const end = i < index ? segment.size : position
     yield* scanSteps(segment, start, end, false, (buffer, at) => {
+      if (batchBaseOffset(buffer, at) < from) return true
+      noteLoss(batchBaseOffset(buffer, at))
       noteProducer(log, buffer, at)
+      next = batchLastOffset(buffer, at) + 1
       return true
     })
   }
+  noteLoss(log.logEndOffset)
 }
 
 function restoreSnapshot(log: PartitionLog, snapshots: readonly number[], limit: number): void {

@@ -37,6 +37,8 @@ export interface RetentionCheckOptions {
   readonly removal: FileRemoval
   /** Makes the log start offsets durable. */
   storeLogStarts(): Promise<void>
+  /** Whether the journal has records of a log: a start would have them replace what it finds of the log. */
+  isJournaled(log: PartitionLog): boolean
 }
 
 export class RetentionCheck {
@@ -93,8 +95,9 @@ export class RetentionCheck {
     for (const log of retiring) {
       if (this.isClosed) return
       if (log.isOffline) continue
-      // On a full disk what was synced goes nevertheless: it makes room.
-      if (this.unsynced.has(log) && log.storedStartOffset < log.logStartOffset) continue
+      // On a full disk what is only in the log's own files, and synced, goes nevertheless: it makes room.
+      const isAlone = !this.unsynced.has(log) && !this.options.isJournaled(log)
+      if (!isAlone && log.storedStartOffset < log.logStartOffset) continue
       await this.attempt(log, () => this.retire(log))
     }
   }

@@ -47,6 +47,10 @@ export class Segment {
   firstTimestampMs = -1
   /** The directory entry is not known to be on disk yet. */
   isNew: boolean
+  /** It was cut off, and a power loss may bring back what was there. */
+  hasUnsyncedCut = false
+  /** Whoever was killed may have cut it off a moment before: to be synced before a segment follows, or a clean stop. */
+  mayHaveUnsyncedCut = false
   /** Index files were finished and are not known to be on disk yet. */
   hasUnsyncedIndexes = false
   /** Looked at by `OpenSegments`, which closes those that were not used lately. */
@@ -242,6 +246,7 @@ export class Segment {
 
   private cutOffTornEnd(descriptor: number): void {
     this.files.disk.truncate(descriptor, this.size)
+    this.hasUnsyncedCut = true
     this.hasTornEnd = false
   }
 
@@ -340,9 +345,16 @@ export class Segment {
     if (this.isRemoved) return
     const descriptor = this.file()
     this.users++
+    const { hasUnsyncedCut, mayHaveUnsyncedCut } = this
+    this.hasUnsyncedCut = false
+    this.mayHaveUnsyncedCut = false
     try {
       await this.files.disk.sync(descriptor)
       if (this.hasUnsyncedIndexes) await this.syncIndexes()
+    } catch (error) {
+      this.hasUnsyncedCut ||= hasUnsyncedCut
+      this.mayHaveUnsyncedCut ||= mayHaveUnsyncedCut
+      throw error
     } finally {
       this.unused()
     }
@@ -387,6 +399,7 @@ export class Segment {
    */
   truncate(position: number, endOffset: number): void {
     this.files.disk.truncate(this.file(), position)
+    this.hasUnsyncedCut = true
     this.size = position
     this.offsets.truncate(endOffset - this.baseOffset)
     this.times.truncate(endOffset - this.baseOffset)
