@@ -8,7 +8,7 @@
  * - `ack-before-sync`: who waits for a sync is answered at once.
  * - `forgetful-journal`: the journal lets go of a segment when it is full, and not when the logs are synced.
  * - `cut-too-far`: recovery cuts off the last sound batch together with a torn one.
- * - `trusted-index`: recovery goes on with the index that it finds, however torn, and does not begin a new one.
+ * - `trusted-index`: recovery goes on at the last entry of the index that it finds, however torn.
  * - `removal-before-log-start`: retention takes files away and has not stored where the log starts.
  */
 import { Journal } from '../storage/local/journal.ts'
@@ -72,15 +72,17 @@ export function plantIntoEngine(bug: EngineBug): () => void {
       )
     }
     case 'trusted-index':
-      return replace(Segment.prototype, 'resetIndexes', function (this: Segment) {
+      return replace(Segment.prototype, 'resumeIndexes', function (this: Segment) {
         const stored = this as unknown as {
           loadedOffsets: unknown
           loadedTimes: unknown
           files: SegmentFiles
         }
         const { disk } = stored.files
-        stored.loadedOffsets = offsetIndex(disk.readFile(this.filePath('index')))
+        const offsets = offsetIndex(disk.readFile(this.filePath('index')))
+        stored.loadedOffsets = offsets
         stored.loadedTimes = timeIndex(disk.readFile(this.filePath('timeindex')))
+        return offsets.last()?.position ?? 0
       })
     case 'removal-before-log-start': {
       const { run } = RetentionCheck.prototype

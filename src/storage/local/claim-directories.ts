@@ -8,7 +8,7 @@
  * or cluster, given twice, or without the catalogue that its partitions are in.
  */
 import { realpathSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { clusterMetadataTopic, isReservedTopicName } from '../internal-topic-names.ts'
@@ -68,9 +68,12 @@ export interface ClaimOptions {
 
 type Found = Omit<ClaimedDirectory, 'identity'> & { readonly identity: FoundIdentity | undefined }
 
+/** What may be wrong with folders above ours, which are none of our making. */
+const notOurs: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'])
+
 export const metadataDirectoryName = `${clusterMetadataTopic}-0`
 
-export function claimDirectories(options: ClaimOptions): Claims {
+export async function claimDirectories(options: ClaimOptions): Promise<Claims> {
   const { logger, metadataPath } = options
   requireDifferent(options.paths)
   const paths = [metadataPath, ...options.paths.filter(path => realPath(path) !== realPath(metadataPath))]
@@ -108,6 +111,7 @@ export function claimDirectories(options: ClaimOptions): Claims {
         )
       }
       try {
+        if (directory.identity === undefined) await syncNamesAbove(options.disk, directory.path)
         claimed.push({ ...directory, identity: completed(directory, clusterId, options) })
       } catch (error) {
         directory.release()
@@ -244,6 +248,20 @@ function requireNoTwins(found: readonly Found[], disk: Disk): void {
 }
 
 /** What the directory says of itself from now on; older brokers gave theirs no id. */
+/**
+ * Until `meta.properties` is there, nobody was promised that a directory is found again. So before it is written the names
+ * above it are synced, whether this start has made them or one that was cut short.
+ */
+async function syncNamesAbove(disk: Disk, directory: string): Promise<void> {
+  for (let path = resolve(directory); dirname(path) !== path; path = dirname(path)) {
+    try {
+      await disk.syncDirectory(dirname(path))
+    } catch (error) {
+      if (!notOurs.has(String((error as NodeJS.ErrnoException).code))) throw error
+    }
+  }
+}
+
 function completed(
   { identity, path }: Found,
   clusterId: string,

@@ -13,7 +13,7 @@ import { RecordError } from '../../../protocol-codecs/record-error.ts'
 import type { Disk } from '../../platform/disk.ts'
 import { indexableTimestamp } from './scan-batches.ts'
 import type { Segment } from './segment.ts'
-import type { OffsetEntry, TimeEntry } from './sparse-index.ts'
+import { type OffsetEntry, offsetEntrySize, offsetIndex, type TimeEntry } from './sparse-index.ts'
 
 const headerBuffer = Buffer.allocUnsafeSlow(batchHeaderSize)
 /** Headers are looked for in pieces of this size: often it is the next one, and a start looks at many segments. */
@@ -88,4 +88,15 @@ export function lastEntry(disk: Disk, path: string, entrySize: number): Buffer {
   } finally {
     disk.close(descriptor)
   }
+}
+
+/** Where the last batch begins that the index file names, read without loading the indexes; 0: it names none. */
+export function lastIndexedPosition(disk: Disk, segment: Segment): number {
+  try {
+    const last = offsetIndex(lastEntry(disk, segment.filePath('index'), offsetEntrySize)).last()
+    if (last !== undefined && namesBatch(segment, last)) return last.position
+  } catch {
+    // Loading the index finds out what is wrong.
+  }
+  return segment.offsets.last()?.position ?? 0
 }

@@ -62,7 +62,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
   const { clusterId, disk, lock, logger, nodeId, pool, topicConfigs } = options
   const paths = options.directories
   const metadataPath = options.metadataDirectory ?? paths[0]!
-  const { claimed, failed } = claimDirectories({
+  const { claimed, failed } = await claimDirectories({
     paths,
     metadataPath,
     nodeId,

@@ -12,7 +12,7 @@
  * error that does not pass, is offline with all its partitions until the next start, as in Kafka. The only one is kept
  * as long as its logs can be written: its checkpoints are tried again, and the journal is done without.
  */
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Disk } from '../../platform/disk.ts'
@@ -73,8 +73,6 @@ export interface SharedByDirectories {
 }
 
 const staleCheckpoints = 'the checkpoints are of an earlier topic of that name'
-/** What may be wrong with folders above ours, which are none of our making. */
-const notOurs: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'])
 const notWritten = 'checkpoints could not be written; they are tried again'
 
 export class LogDirectory {
@@ -169,24 +167,12 @@ export class LogDirectory {
     })
   }
 
-  /**
-   * Takes the mark of a clean shutdown away. Where there is none, the directory may be new, and the names above it not on
-   * disk, whether this start has made them or one that was cut short.
-   */
+  /** Takes the mark of a clean shutdown away. */
   async begin(): Promise<void> {
     const { disk } = this.options
-    if (this.claim.wasShutDownCleanly) {
-      disk.remove(join(this.path, cleanShutdownName))
-      await disk.syncDirectory(this.path)
-      return
-    }
-    for (let path = resolve(this.path); dirname(path) !== path; path = dirname(path)) {
-      try {
-        await disk.syncDirectory(dirname(path))
-      } catch (error) {
-        if (!notOurs.has(String((error as NodeJS.ErrnoException).code))) throw error
-      }
-    }
+    if (!this.claim.wasShutDownCleanly) return
+    disk.remove(join(this.path, cleanShutdownName))
+    await disk.syncDirectory(this.path)
   }
 
   openMetadataLog(): PartitionLog {

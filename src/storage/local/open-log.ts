@@ -10,6 +10,7 @@ import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { type Checkpoints, compareEnds, compareEpochs } from './compare-checkpoints.ts'
 import { failedSyncFileName } from './failed-sync.ts'
+import { lastIndexedPosition } from './index-trust.ts'
 import { finishInterruptedSwap } from './interrupted-swap.ts'
 import {
   deletedSuffix,
@@ -155,7 +156,7 @@ function tidyDirectory(log: PartitionLog): FoundFiles {
 function findLogEnd(log: PartitionLog): boolean {
   const active = log.activeSegment
   // One read shows all of a short segment.
-  const from = active.size <= firstChunkSize ? 0 : active.lastIndexedPosition()
+  const from = active.size <= firstChunkSize ? 0 : lastIndexedPosition(log.environment.disk, active)
   log.logEndOffset = active.baseOffset
   const end = scanBatches(active, from, active.size, false, (buffer, at, position) => {
     if (batchBaseOffset(buffer, at) < log.logEndOffset) return false

@@ -312,20 +312,6 @@ export class Segment {
     if (last !== undefined) this.noteTimestamp(last.timestampMs, this.baseOffset + last.relativeOffset)
   }
 
-  /** Where the last batch begins that the index file names, read without loading the indexes; 0: it names none. */
-  lastIndexedPosition(): number {
-    const { disk } = this.files
-    if (this.loadedOffsets === undefined) {
-      try {
-        const last = offsetIndex(lastEntry(disk, this.filePath('index'), offsetEntrySize)).last()
-        if (last !== undefined && namesBatch(this, last)) return last.position
-      } catch {
-        // Loading the index finds out what is wrong.
-      }
-    }
-    return this.offsets.last()?.position ?? 0
-  }
-
   readNow(target: Buffer, offset: number, length: number, position: number): number {
     return this.files.disk.read(this.file(), target, offset, length, position)
   }
