@@ -58,7 +58,7 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
     logger: silentLogger,
     removal,
     storeLogStarts,
-    isJournaled: () => false,
+    isNeeded: () => false,
   })
   const environment: PartitionLogEnvironment = {
     disk,

@@ -133,7 +133,7 @@ export class LogDirectory {
       logger,
       removal,
       storeLogStarts,
-      isJournaled: log => this.journal.has(log),
+      isNeeded: log => this.journal.has(log) || claim.checkpoints.recoveryPoint(nameOf(log)) < startOf(log),
     })
   }
 
@@ -234,7 +234,7 @@ export class LogDirectory {
     const { checkpoints, wasShutDownCleanly } = this.claim
     if (!wasShutDownCleanly) {
       for (const log of this.logs.partitions()) {
-        compareRecoveryPoint(log, checkpoints.recoveryPoint(partitionDirectoryName(log.partition)))
+        compareRecoveryPoint(log, checkpoints.recoveryPoint(nameOf(log)))
       }
     }
     if (!wasShutDownCleanly || this.hasJournal) await this.syncAll()
@@ -420,4 +420,12 @@ function attempt(
     failed(error)
     return false
   }
+}
+
+function nameOf(log: PartitionLog): string {
+  return partitionDirectoryName(log.partition)
+}
+
+function startOf(log: PartitionLog): number {
+  return log.segments[0]?.baseOffset ?? 0
 }

@@ -32,7 +32,8 @@ export function* recover(
   const soundUpTo = Math.max(recoveryPoint, log.logStartOffset)
   const first = log.segmentIndex(soundUpTo)
   const scanFrom = log.segments[first]!.baseOffset
-  if (scanFrom > soundUpTo && checkpoints.journaled?.cover(soundUpTo, scanFrom) === true) {
+  // Where a log starts is stored before what lies below goes, unless that is below the recovery point.
+  if (isBehindLoss(log, soundUpTo, scanFrom, checkpoints)) {
     cutOff(log, 0, 0, 'the first segments are missing')
     log.logEndOffset = soundUpTo
     log.recoveryPoint = Math.min(recoveryPoint, soundUpTo)

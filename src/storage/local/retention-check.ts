@@ -37,8 +37,11 @@ export interface RetentionCheckOptions {
   readonly removal: FileRemoval
   /** Makes the log start offsets durable. */
   storeLogStarts(): Promise<void>
-  /** Whether the journal has records of a log: a start would have them replace what it finds of the log. */
-  isJournaled(log: PartitionLog): boolean
+  /**
+   * Whether a start would miss segments that are retiring as long as nothing says that the log starts behind them: the
+   * journal has records of the log, or the recovery point that is stored is below.
+   */
+  isNeeded(log: PartitionLog): boolean
 }
 
 export class RetentionCheck {
@@ -96,7 +99,7 @@ export class RetentionCheck {
       if (this.isClosed) return
       if (log.isOffline) continue
       // On a full disk what is only in the log's own files, and synced, goes nevertheless: it makes room.
-      const isAlone = !this.unsynced.has(log) && !this.options.isJournaled(log)
+      const isAlone = !this.unsynced.has(log) && !this.options.isNeeded(log)
       if (!isAlone && log.storedStartOffset < log.logStartOffset) continue
       await this.attempt(log, () => this.retire(log))
     }
