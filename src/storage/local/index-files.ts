@@ -42,6 +42,7 @@ export class IndexFiles {
     this.disk.remove(this.paths.offsets)
     this.disk.remove(this.paths.times)
     this.hold(0, 0, true)
+    this.wereWritten = false
   }
 
   /** Adds the entries that are not there yet. */

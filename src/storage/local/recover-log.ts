@@ -27,7 +27,6 @@ export function* recover(
   snapshots: readonly number[],
 ): Steps<boolean> {
   const { recoveryPoint } = checkpoints
-  let isCutOff = false
   // Nobody reads what is below the log start; it may have been on its way out.
   const soundUpTo = Math.max(recoveryPoint, log.logStartOffset)
   const first = log.segmentIndex(soundUpTo)
@@ -39,24 +38,32 @@ export function* recover(
     log.recoveryPoint = Math.min(recoveryPoint, soundUpTo)
     return true
   }
-  let position = resume(log, log.segments[first]!, recoveryPoint)
-  // What is below the recovery point is kept, so a snapshot up to there is of this log.
-  yield* restoreProducers(log, snapshots, first, position, Math.max(recoveryPoint, log.logEndOffset))
-  for (let i = first; i < log.segments.length; i++, position = 0) {
-    const segment = log.segments[i]!
-    // A segment that overlaps its predecessor cannot have been written by an append.
-    const isMisplaced =
-      i > first &&
-      (segment.baseOffset < log.logEndOffset ||
-        isBehindLoss(log, Math.max(log.logEndOffset, soundUpTo), segment.baseOffset, checkpoints))
-    const end = isMisplaced ? 0 : yield* recoverSegment(log, segment, position, checkpoints)
-    if (isMisplaced || end < segment.size) {
-      const isDamage = log.logEndOffset < recoveryPoint
-      cutOff(log, i, end, isDamage ? 'the log is damaged where it was known to be on disk' : 'a torn tail')
-      isCutOff = true
-      break
+  let isCutOff = false
+  let letGo = log.segments[first]!.keepOpen()
+  try {
+    let position = resume(log, log.segments[first]!, recoveryPoint)
+    // What is below the recovery point is kept, so a snapshot up to there is of this log.
+    yield* restoreProducers(log, snapshots, first, position, Math.max(recoveryPoint, log.logEndOffset))
+    for (let i = first; i < log.segments.length; i++, position = 0) {
+      const segment = log.segments[i]!
+      letGo()
+      letGo = segment.keepOpen()
+      // A segment that overlaps its predecessor cannot have been written by an append.
+      const isMisplaced =
+        i > first &&
+        (segment.baseOffset < log.logEndOffset ||
+          isBehindLoss(log, Math.max(log.logEndOffset, soundUpTo), segment.baseOffset, checkpoints))
+      const end = isMisplaced ? 0 : yield* recoverSegment(log, segment, position, checkpoints)
+      if (isMisplaced || end < segment.size) {
+        const isDamage = log.logEndOffset < recoveryPoint
+        cutOff(log, i, end, isDamage ? 'the log is damaged where it was known to be on disk' : 'a torn tail')
+        isCutOff = true
+        break
+      }
+      if (i < log.segments.length - 1) segment.finishIndexes()
     }
-    if (i < log.segments.length - 1) segment.finishIndexes()
+  } finally {
+    letGo()
   }
   if (log.logEndOffset < log.snapshots.newest && log.segments.length > 0) {
     yield* restoreProducers(log, snapshots, log.segments.length - 1, log.activeSegment.size)

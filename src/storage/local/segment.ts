@@ -356,6 +356,12 @@ export class Segment {
     }
   }
 
+  /** Keeps files and indexes open, also while others need room, until what it gives is called: recovery is at work on them. */
+  keepOpen(): () => void {
+    this.users++
+    return () => this.unused()
+  }
+
   private unused(): void {
     this.users--
     if (this.users === 0 && this.isClosed) this.closeFile()
@@ -390,6 +396,7 @@ export class Segment {
     this.offsets.truncate(endOffset - this.baseOffset)
     this.times.truncate(endOffset - this.baseOffset)
     this.indexFiles.remove()
+    this.hasUnsyncedIndexes = false
   }
 
   /** Closes the files to make room, unless something is in flight; they open again when needed. */
