@@ -29,7 +29,7 @@ export function* recover(
   const { recoveryPoint } = checkpoints
   // Nobody reads what is below the log start; it may have been on its way out.
   const soundUpTo = Math.max(recoveryPoint, log.logStartOffset)
-  const first = log.segmentIndex(soundUpTo)
+  let first = log.segmentIndex(soundUpTo)
   const scanFrom = log.segments[first]!.baseOffset
   // Where a log starts is stored before what lies below goes, unless that is below the recovery point.
   if (isBehindLoss(log, soundUpTo, scanFrom, checkpoints)) {
@@ -38,6 +38,8 @@ export function* recover(
     log.recoveryPoint = Math.min(recoveryPoint, soundUpTo)
     return true
   }
+  // What was cut off the segment before may be back, as long as no sync has come to the end of this one.
+  if (first > 0 && recoveryPoint <= scanFrom && log.logStartOffset < scanFrom) first--
   let isCutOff = false
   let letGo = log.segments[first]!.keepOpen()
   try {
@@ -54,7 +56,10 @@ export function* recover(
         (segment.baseOffset < log.logEndOffset ||
           isBehindLoss(log, Math.max(log.logEndOffset, soundUpTo), segment.baseOffset, checkpoints))
       const end = isMisplaced ? 0 : yield* recoverSegment(log, segment, position, checkpoints)
-      if (isMisplaced || end < segment.size) {
+      if (!isMisplaced && end < segment.size && log.logEndOffset === log.segments[i + 1]?.baseOffset) {
+        // The log has gone on behind a cut, which was not synced.
+        segment.truncate(end, log.logEndOffset)
+      } else if (isMisplaced || end < segment.size) {
         const isDamage = log.logEndOffset < recoveryPoint
         cutOff(log, i, end, isDamage ? 'the log is damaged where it was known to be on disk' : 'a torn tail')
         isCutOff = true
