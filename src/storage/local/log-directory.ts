@@ -287,7 +287,7 @@ export class LogDirectory {
     // What the checkpoints say is of an earlier topic of that name.
     const isForgotten =
       !checkpoints.mention(added.map(({ partition }) => partition)) ||
-      this.attempt('checkpoints could not be written', () => checkpoints.write(logs.all()))
+      this.attempt('checkpoints could not be written', () => checkpoints.writeRecoveryPoints(logs.all()))
     const error = this.failure ?? (isForgotten ? undefined : new Error(staleCheckpoints))
     if (error === undefined) await logs.make(added, made)
     else logs.addOffline(added, error, made)
@@ -388,7 +388,8 @@ export class LogDirectory {
       const note = (message: string, work: () => void): void => {
         if (!attempt(logger, message, work)) isWhole = false
       }
-      if (!this.isOffline) note('checkpoints could not be written', () => this.claim.checkpoints.write(logs))
+      if (!this.isOffline)
+        note('checkpoints could not be written', () => this.claim.checkpoints.writeRecoveryPoints(logs))
       for (const log of logs) note(`${log.directory} could not be closed in order`, () => log.close())
       const isJournalGone = isWhole && (await this.journal.removeIfSettled())
       if (!isJournalGone) {
