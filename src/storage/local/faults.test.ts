@@ -135,6 +135,38 @@ t.test('a failed sync takes the partition offline and is not tried again', async
   t.match(await append(again.logs, partition, { values: ['e'] }), { error: 'NONE' })
 })
 
+t.test(
+  'what a failed sync was to write is taken away, or the next start would take it for whole',
+  async t => {
+    const { storage, disk, partition, create, directory } = await setUp(t, {
+      'internal.segment.bytes': '200',
+    })
+    await append(storage.logs, partition, { values: ['a'] })
+    const sync = disk.hold('sync', logPath)
+    const names = disk.hold('syncDirectory', /events-0$/)
+    disk.inject({ operation: 'sync', path: logPath, code: 'EIO', times: 1 })
+    // Three segments' worth; the kernel shows it to whoever reads the files.
+    const waiting = ['b', 'c', 'd', 'e'].map(value => startAppend(storage, partition, [value]))
+    t.ok(logOf(storage, 'events').segments.length > 2)
+    await until(() => sync.count + names.count > 0)
+    sync.release()
+    names.release()
+    await Promise.all(waiting.map(({ done }) => done))
+    for (const { answer } of waiting) t.match(answer, { error: 'KAFKA_STORAGE_ERROR' })
+    const again = await reopened(t, directory)
+    t.same(await readAll(again.logs, partition), ['0:a'])
+    t.match(await append(again.logs, partition, { values: ['f'] }), { baseOffset: 1 })
+
+    const [relaxed] = await create('relaxed', { 'write.caching': 'true', 'flush.messages': '2' })
+    disk.inject({ operation: 'sync', path: /relaxed-0/, code: 'EIO', times: 1 })
+    for (const value of ['a', 'b']) await append(storage.logs, relaxed!, { values: [value] })
+    await storage.logs.idle()
+    t.ok(logOf(storage, 'relaxed').isOffline)
+    const relaxedAgain = await reopened(t, directory)
+    t.same(await readAll(relaxedAgain.logs, relaxed!), ['0:a', '1:b'], 'readers have seen these')
+  },
+)
+
 t.test('a write or read that fails for another reason takes the partition offline', async t => {
   for (const operation of ['write', 'read', 'readLater'] as const) {
     const config = { 'internal.segment.bytes': '200' }

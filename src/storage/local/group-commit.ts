@@ -4,7 +4,8 @@
  * serves many appends. Names of new files are synced before their bytes count as safe.
  *
  * A sync that fails takes its log offline and is never repeated: the kernel may have dropped what it
- * could not write and call the next one a success. Only where nothing was tried, because no descriptor
+ * could not write and call the next one a success. For the same reason what was to be synced is cut off, or a restart
+ * would find it in the page cache and take it for whole. Only where nothing was tried, because no descriptor
  * was free to open a file with, it is put off.
  *
  * Where several logs wait with a little each, the journal makes all of them durable with one sync (journal.ts); what
@@ -241,6 +242,12 @@ export class GroupCommit {
     }
     this.logger.error({ err: error, directory: log.directory }, 'sync failed; the partition goes offline')
     log.goOffline(error)
+    try {
+      log.dropUnreadable()
+    } catch (error) {
+      const { directory } = log
+      this.logger.error({ err: error, directory }, 'what was not synced could not be cut off')
+    }
   }
 
   private get isIdle(): boolean {
