@@ -14,15 +14,17 @@ import { seededRandom } from '../seeded-random.ts'
 import { groupBy } from '../statistics.ts'
 import { textTable } from '../text-table.ts'
 import { bitFlips } from './bit-flips/bit-flips.ts'
-import { freeze, kill, restart, torn } from './faults.ts'
+import { brokenMachine } from './faults/faults.ts'
+import { faultPlants } from './faults/plants.ts'
 import { isBug, noticedAs, type Plant, plants } from './plants.ts'
 import { powerLossPlants } from './power-loss/plants.ts'
 import { powerLoss } from './power-loss/power-loss.ts'
+import { freeze, kill, restart, torn } from './process-faults.ts'
 import type { Violation, ViolationKind } from './record-ledger.ts'
 import type { StartOptions, TortureResult, TortureScenario } from './scenario.ts'
 import { sessionTimeoutMs } from './workload.ts'
 
-const scenarios: TortureScenario[] = [kill, torn, restart, freeze, bitFlips, powerLoss]
+const scenarios: TortureScenario[] = [kill, torn, restart, freeze, bitFlips, powerLoss, brokenMachine]
 
 const help = `usage: npm run torture -- [scenario...] [options]
 
@@ -37,7 +39,9 @@ options:
   --plant WHAT   does something wrong, which is to be noticed: all of the following, or one.
                  A bug in the broker: ${plants.filter(isBug).join(', ')};
                  damage to the log that the checker is shown: ${plants.filter(plant => !isBug(plant)).join(', ')};
-                 for power-loss: ${Object.keys(powerLossPlants).join(', ')}
+                 for power-loss: ${Object.keys(powerLossPlants).join(', ')};
+                 for faults: ${Object.keys(faultPlants).join(', ')}
+  --only TEXT    of faults, those with this in their names
   --json FILE    everything that was measured
 
 exit codes: 0 every promise was kept; 1 one was broken, as it is to be with --plant; 2 wrong usage;
@@ -56,6 +60,7 @@ async function main(): Promise<number> {
       relaxed: { type: 'boolean' },
       broker: { type: 'string', default: 'ottla' },
       plant: { type: 'string' },
+      only: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -91,6 +96,7 @@ async function main(): Promise<number> {
         random: seededRandom(seed),
         start: options => startBroker(values.broker, values.relaxed === true, plant, options),
         plant,
+        only: values.only,
         print: line => console.log(`  ${line}`),
       })
       results[plant === undefined ? scenario.name : `${scenario.name} with ${plant}`] = result

@@ -20,6 +20,8 @@ export interface TortureContext {
   start(options: StartOptions): Promise<RunningBroker>
   /** What is wrong on purpose, to prove that it is noticed. */
   plant: Plant | undefined
+  /** Of scenarios that play many different faults: only those whose names have this in them. */
+  only?: string | undefined
   print(line: string): void
 }
 
