@@ -31,7 +31,7 @@ import { OffsetCheckpoints } from './offset-checkpoints.ts'
 import { openLog } from './open-log.ts'
 import { OpenSegments } from './open-segments.ts'
 import { deletePartitions, requireOwner, tidyPartitionDirectories } from './partition-directories.ts'
-import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
+import { isPassingFailure, PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { RetentionCheck } from './retention-check.ts'
 import { requireSoundCatalogue } from './sound-catalogue.ts'
 import { UnsyncedBytes } from './unsynced-bytes.ts'
@@ -75,6 +75,8 @@ const concurrentSyncs = 8
 const notWritten = 'checkpoints could not be written; they are tried again'
 /** Logs that are made in one turn of the event loop. */
 const logsPerTurn = 16
+/** After which time a log is made that could not be made when its topic was. */
+const makeLogAgainMs = 1000
 const metadataPartition = { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', topic: clusterMetadataTopic, index: 0 }
 
 export async function openLocalStorage(options: LocalStorageOptions): Promise<LocalStorage> {
@@ -163,7 +165,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     const journaled = hasJournal ? journal.offsets() : new Map<string, JournaledOffsets>()
 
     tidyPartitionDirectories(directory, catalog.current(), deletedIds, { disk, logger, removal })
-    const openPartition = (topic: CatalogTopic, partition: PartitionRef): void => {
+    const openPartition = (topic: CatalogTopic, partition: PartitionRef): PartitionLog => {
       let log: PartitionLog
       try {
         log = open(partition, topic.config, environment, wasShutDownCleanly, journaled.get(keyOf(partition)))
@@ -178,6 +180,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         log.logEndOffset = Math.max(log.recoveryPoint, log.logStartOffset)
       }
       logs.add(log)
+      return log
     }
     const offlineLog = (partition: PartitionRef, config: TopicConfig, error: Error): PartitionLog => {
       const name = partitionDirectoryName(partition)
@@ -189,6 +192,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
       for (const partition of topic.partitions) openPartition(topic, partition)
     }
 
+    const timers = new Set<Timer>()
     const all = (): PartitionLog[] => [metadataLog, ...logs.all()]
     const syncAll = async (): Promise<void> => {
       for (const log of all()) if (!log.isSynced) commit.settle(log)
@@ -207,6 +211,17 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     if (options.isJournalEnabled && isCheckpointed) commit.journal = journal
     if (metadataLog.isOffline) throw new Error(`${metadataLog.directory} could not be synced`)
 
+    /** Where there is no room now, or no descriptor, it is made later: nothing is in it yet that could be missed. */
+    const makeLog = (topic: CatalogTopic, partition: PartitionRef): void => {
+      const log = openPartition(topic, partition)
+      if (log.failure === undefined || !isPassingFailure(log.failure)) return
+      const timer = clock.after(makeLogAgainMs, () => {
+        timers.delete(timer)
+        if (logs.find(partition) === log) makeLog(topic, partition)
+      })
+      timers.add(timer)
+    }
+
     /** Makes logs for the partitions of a topic that have none, some per turn: each costs a few file system calls. */
     const addLogs = async (topic: CatalogTopic): Promise<void> => {
       const added = topic.partitions.filter(partition => !logs.has(partition))
@@ -216,7 +231,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
         attempt(logger, 'checkpoints could not be written', () => checkpoints.write(all()))
       for (const [n, partition] of added.entries()) {
         if (n > 0 && n % logsPerTurn === 0) await nextTurn()
-        if (isForgotten) openPartition(topic, partition)
+        if (isForgotten) makeLog(topic, partition)
         else logs.add(offlineLog(partition, topic.config, new Error('stale checkpoints')))
       }
     }
@@ -244,7 +259,6 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
 
     const storeLogStarts = (): Promise<void> => logs.saveLogStartOffsets()
     const retention = new RetentionCheck(() => logs.all(), { disk, clock, logger, removal, storeLogStarts })
-    const timers = new Set<Timer>()
     const repeat = (firstDelayMs: number, intervalMs: number, work: () => void): void => {
       const timer = clock.after(firstDelayMs, () => {
         timers.delete(timer)

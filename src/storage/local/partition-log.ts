@@ -86,6 +86,8 @@ export class PartitionLog {
   /** What watchers know of `readableBytes`. */
   toldReadableBytes = 0
   isOffline = false
+  /** What took it offline. */
+  failure: Error | undefined
   isDeleted = false
   private highWatermarkSegment: Segment | undefined
   private highWatermarkPosition = 0
@@ -375,6 +377,7 @@ export class PartitionLog {
   /** Nothing more is written to or read from this log; who waits for it hears of the error. */
   goOffline(error: Error): void {
     this.isOffline = true
+    this.failure ??= error
     this.cancelFlushTimer()
     this.settled(this.appendedBytes)
     this.durable.fail(error)
@@ -439,6 +442,11 @@ export class PartitionLog {
 }
 
 const passingErrors = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'])
+
+/** Whether it is one that passes by itself, or when somebody makes room. */
+export function isPassingFailure(error: unknown): boolean {
+  return passingErrors.has((error as NodeJS.ErrnoException).code ?? '')
+}
 
 /** Whether an error is the disk's and will not pass by itself, so that the log must go offline. */
 export function isDiskFailure(error: unknown): boolean {
