@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Fault } from './fault.ts'
-import { hasKcat, readThrough } from './load.ts'
+import { hasKcat, readThrough, topic } from './load.ts'
 import { allBut, type Stage, words } from './stage.ts'
 
 const victim = 1
@@ -33,6 +33,8 @@ interface Damage {
   readonly name: string
   /** Gives the files; none: there is no such file after this end. */
   files(stage: Stage): readonly (string | undefined)[]
+  /** Has the broker look into it, where reading everything does not. */
+  use?(stage: Stage): Promise<unknown>
   readonly said?: RegExp
   readonly shown: string
 }
@@ -44,7 +46,7 @@ async function endAs(end: End, stage: Stage): Promise<void> {
 }
 
 /** Whatever it is, the broker makes it again, and nothing is missing. */
-function isMadeAgain({ name, files, said, shown }: Damage): Fault {
+function isMadeAgain({ name, files, use, said, shown }: Damage): Fault {
   return {
     name: `damaged: ${name}`,
     async play(stage) {
@@ -56,8 +58,9 @@ function isMadeAgain({ name, files, said, shown }: Damage): Fault {
         for (const path of found) scribble(path)
         stage.lines.length = 0
         await stage.start()
-        if (found.length > 0 && said !== undefined) await stage.said(said)
+        await use?.(stage)
         await stage.readsAreServed()
+        if (found.length > 0 && said !== undefined) await stage.said(said)
         await stage.beginLoad(100)
       }
       stage.observed.producers = words(stage.load!.refused)
@@ -97,12 +100,14 @@ export const damagedFileFaults: Fault[] = [
   isMadeAgain({
     name: 'index',
     files: stage => [fileOf(stage, '.index')],
+    use: stage => stage.withAdmin(admin => admin.fetchTopicOffsetsByTimestamp(topic, stage.loadedAtMs)),
     said: /index.*rebuilding it/,
     shown: 'it is rebuilt',
   }),
   isMadeAgain({
     name: 'time index',
     files: stage => [fileOf(stage, '.timeindex')],
+    use: stage => stage.withAdmin(admin => admin.fetchTopicOffsetsByTimestamp(topic, stage.loadedAtMs)),
     said: /index.*rebuilding it/,
     shown: 'it is rebuilt',
   }),

@@ -68,6 +68,8 @@ export class Stage {
   reader: Reader | undefined
   /** A partition of it cannot be read back, as is meant. */
   isDamaged = false
+  /** When the first records of all partitions had been acknowledged. */
+  loadedAtMs = 0
   private port = 0
   private isEndExpected = false
 
@@ -165,6 +167,7 @@ export class Stage {
       batchRecords,
     })
     await this.untilAcknowledged()
+    if (this.loadedAtMs === 0) this.loadedAtMs = Date.now()
     await this.until(() => this.load!.commits > 2, 'the group commits')
   }
 
