@@ -8,6 +8,7 @@ import type { Fault } from './fault.ts'
 import type { Order } from './faulty-broker.ts'
 import { hastyClient, nameOf, readThrough } from './load.ts'
 import type { FaultPlant } from './plants.ts'
+import { fetchFirst } from './requests.ts'
 import { allBut, type Stage, words } from './stage.ts'
 
 interface DiskError {
@@ -40,6 +41,8 @@ function takesPartitionOffline(
       // Whoever reads everything meets what only reads of old records meet.
       if (options.isRead === true) void readThrough(stage.broker.bootstrap, [0, 0])
       await stage.untilRefused('KAFKA_STORAGE_ERROR')
+      const answer = await fetchFirst(stage.broker.port, victim)
+      if (answer !== 'KAFKA_STORAGE_ERROR') stage.violate('not refused', `consumers got ${answer}`)
       await stage.consumersGoOn(allBut(victim))
       await stage.untilAcknowledged(allBut(victim))
       stage.observed.producers = `${words(stage.load!.refused)}, of this partition`

@@ -4,16 +4,10 @@
  */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { errorName } from '../../../protocol-codecs/error-codes.ts'
-import {
-  deleteRecordsRequest,
-  deleteRecordsResponse,
-} from '../../../protocol-codecs/messages/delete-records.ts'
-import { offsetCommitRequest, offsetCommitResponse } from '../../../protocol-codecs/messages/offset-commit.ts'
-import { RawClient } from '../../../src/testing/raw-client.ts'
 import type { Fault } from './fault.ts'
 import { fillExcept, remount } from './file-systems.ts'
-import { hastyClient, partitions, topic } from './load.ts'
+import { hastyClient, partitions } from './load.ts'
+import { commitOffset, type Deletion, deleteRecords } from './requests.ts'
 import { allPartitions, type Stage, words } from './stage.ts'
 
 const fileSystemMb = 64
@@ -40,48 +34,24 @@ async function observeFull(stage: Stage): Promise<void> {
   if (await stage.said(/ENOSPC/)) stage.observed.broker = 'ENOSPC, every 10 s'
 }
 
-const deleteRecords = { request: deleteRecordsRequest, response: deleteRecordsResponse }
-const offsetCommit = { request: offsetCommitRequest, response: offsetCommitResponse }
-/** As long as is allowed, so that few of them need another block of the disk. */
-const metadata = 'x'.repeat(4000)
-
-/** Commits of a group without members; gives the name of the first error. */
 async function commitUntilRefused(stage: Stage): Promise<string> {
-  const client = await RawClient.connect({ port: stage.broker.port })
-  const partitions = [{ partitionIndex: 0, committedOffset: 1n, committedMetadata: metadata }]
-  const request = { groupId: 'without-members', memberId: '', topics: [{ name: topic, partitions }] }
   let name = 'NONE'
   for (let attempt = 0; attempt < 20 && name === 'NONE'; attempt++) {
-    const { topics } = await client.send(offsetCommit, 8, request)
-    name = errorName(topics[0]!.partitions[0]!.errorCode)
+    name = await commitOffset(stage.broker.port)
   }
-  await client.close()
   return name
 }
 
 /** Has records deleted, trying again as clients do; gives the errors on the way. */
-async function deleteUntilDone(
-  stage: Stage,
-  wanted: readonly { readonly partition: number; readonly offset: number }[],
-): Promise<string> {
-  const client = await RawClient.connect({ port: stage.broker.port })
-  const partitions = wanted.map(({ partition, offset }) => ({
-    partitionIndex: partition,
-    offset: BigInt(offset),
-  }))
+async function deleteUntilDone(stage: Stage, deletions: readonly Deletion[]): Promise<string> {
   const refused = new Set<string>()
   let isDone = false
   for (let attempt = 0; attempt < 40 && !isDone; attempt++) {
     if (attempt > 0) await delay(250)
-    const answer = await client.send(deleteRecords, 1, {
-      topics: [{ name: topic, partitions }],
-      timeoutMs: 5000,
-    })
-    const names = answer.topics[0]!.partitions.map(({ errorCode }) => errorName(errorCode))
-    isDone = names.every(name => name === 'NONE')
-    for (const name of names) if (name !== 'NONE') refused.add(name)
+    const names = (await deleteRecords(stage.broker.port, deletions)).filter(name => name !== 'NONE')
+    isDone = names.length === 0
+    for (const name of names) refused.add(name)
   }
-  await client.close()
   if (!isDone) stage.violate('not healed', `records are not deleted: ${[...refused].join(', ')}`)
   return refused.size === 0 ? 'no error' : `${[...refused].join(', ')} at first`
 }

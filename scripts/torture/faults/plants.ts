@@ -11,9 +11,11 @@
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ErrorName } from '../../../protocol-codecs/error-codes.ts'
 import type { Disk } from '../../../src/platform/disk.ts'
 import { LocalLogs } from '../../../src/storage/local/local-logs.ts'
 import { PartitionLog } from '../../../src/storage/local/partition-log.ts'
+import type { ReadOutcome } from '../../../src/storage/partition-log.ts'
 import { plant } from '../../../src/testing/planted-bugs.ts'
 import type { ViolationKind } from '../record-ledger.ts'
 
@@ -34,8 +36,12 @@ export function plantIntoBroker(bug: string | undefined, directory: string): voi
   else if (bug === 'hidden-read-error') {
     const { read } = LocalLogs.prototype
     LocalLogs.prototype.read = function (items, maxBytes) {
-      const isReadable = items.filter(({ partition }) => this.find(partition)?.isOffline !== true)
-      return read.call(this, isReadable, maxBytes)
+      const gathered = read.call(this, items, maxBytes)
+      const hide = (outcome: ReadOutcome): ReadOutcome => {
+        for (const result of outcome.results) (result as { error: ErrorName }).error = 'NONE'
+        return outcome
+      }
+      return gathered instanceof Promise ? gathered.then(hide) : hide(gathered)
     }
   } else if (bug === 'unlocked-directory') {
     setInterval(() => rmSync(join(directory, '.lock'), { force: true }), 20)

@@ -273,7 +273,12 @@ export class Stage {
 
   private async readEverythingBack(ends: Map<number, number>): Promise<Violation[]> {
     const check = this.ledger.beginReadBack()
-    this.reader = await readBack(this.broker.bootstrap, topic, ends, check.add)
+    try {
+      this.reader = await readBack(this.broker.bootstrap, topic, ends, check.add)
+    } catch (error) {
+      this.violate('lost', `it cannot be read back: ${(error as Error).message}`)
+      return this.ledger.violations()
+    }
     return check.end().violations
   }
 
