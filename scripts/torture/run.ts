@@ -32,7 +32,8 @@ scenarios (kill without a name):
 ${scenarios.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
 options:
-  --rounds N     faults per scenario (10); of bit-flips, bits of each byte (1), or a share of all damages (0.1); of power-loss, images (1000)
+  --rounds N     faults per scenario (10); of bit-flips, bits of each byte (1), or a share of all damages (0.1); of power-loss, images (1000);
+                 of faults, a share of them (1)
   --seed N       repeats the faults of a run
   --relaxed      acks=all from the page cache (write.caching), which a killed process must survive too
   --broker NAME  ottla, or kafka to see what the clients do by themselves (ottla)
@@ -101,6 +102,8 @@ async function main(): Promise<number> {
       })
       results[plant === undefined ? scenario.name : `${scenario.name} with ${plant}`] = result
       console.log(`\n${textTable(result.headings, result.rows)}\n`)
+      const { counts } = result
+      if (counts) console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
       const verdict = plant === undefined ? report(result, seed) : reportPlant(result, plant, noticed[plant])
       exitCode = Math.max(exitCode, verdict)
     }

@@ -31,6 +31,8 @@ export interface TortureResult {
   violations: Violation[]
   /** Checks that this machine lacks something for. */
   skipped: string[]
+  /** Of a scenario that plays many: what CI counts. */
+  counts?: { passed: number; failed: number; skipped: number }
   /** Where the data is, kept when something was violated. */
   directory: string
   samples: unknown[]

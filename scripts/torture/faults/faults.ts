@@ -80,8 +80,13 @@ async function playFaults(context: TortureContext): Promise<TortureResult> {
       ...results.flatMap(({ skipped }) => (skipped === undefined ? [] : [skipped])),
       ...(hasKcat ? [] : ['consumers in another language while a fault lasts (kcat)']),
     ],
+    counts: {
+      passed: results.filter(result => result.violations.length === 0 && result.skipped === undefined).length,
+      failed: results.filter(result => result.violations.length > 0).length,
+      skipped: results.filter(({ skipped }) => skipped !== undefined).length,
+    },
     directory: scratch,
-    samples: [],
+    samples: results.map(({ row, violations }) => ({ row, violations })),
   }
 }
 

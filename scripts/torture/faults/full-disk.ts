@@ -163,7 +163,7 @@ export const fullDiskFaults: Fault[] = [
       remount(place(stage), 'ro')
       const { code, sentence } = await stage.startRefused()
       remount(place(stage), 'rw')
-      if (code !== 73 || !/read-only/.test(sentence)) {
+      if (code !== 73 || !/cannot be used: .*read-only/.test(sentence)) {
         stage.violate('not as documented', `the start ended with ${code}: ${sentence}`)
       }
       stage.observed.broker = `exit code ${code}: it is read-only`
@@ -187,9 +187,9 @@ async function createTopic(stage: Stage, name: string): Promise<boolean> {
   }
 }
 
-/** Every partition of it takes records. */
+/** Every partition of it takes records, soon. */
 async function requireTopic(stage: Stage, name: string): Promise<void> {
-  const producer = hastyClient(stage.broker.bootstrap, 'full').producer()
+  const producer = hastyClient(stage.broker.bootstrap, 'full').producer({ retry: { retries: 10 } })
   await producer.connect()
   try {
     for (let partition = 0; partition < 3; partition++) {
