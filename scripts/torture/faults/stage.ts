@@ -10,7 +10,7 @@ import { freePort, type RunningBroker } from '../../broker-process.ts'
 import { type OttlaOptions, startOttla } from '../../ottla-process.ts'
 import type { SeededRandom } from '../../seeded-random.ts'
 import { readable } from '../../text-table.ts'
-import { type Reader, readBack } from '../read-back.ts'
+import { readBack } from '../read-back.ts'
 import { recordLedger, type Violation, type ViolationKind } from '../record-ledger.ts'
 import { patientClient, sessionTimeoutMs } from '../workload.ts'
 import { loseDropped } from './dropped-writes.ts'
@@ -65,13 +65,14 @@ export class Stage {
   readonly lines: string[] = []
   broker!: RunningBroker
   load: Load | undefined
-  reader: Reader | undefined
   /** A partition of it cannot be read back, as is meant. */
   isDamaged = false
   /** When the first records of all partitions had been acknowledged. */
   loadedAtMs = 0
   private port = 0
   private isEndExpected = false
+  /** What every start of this broker is given on top of the settings of all. */
+  private overrides: Record<string, string> | undefined
 
   constructor(options: StageOptions) {
     this.options = options
@@ -92,6 +93,7 @@ export class Stage {
   /** Starts the broker. One whose disk or clock can be told to err runs in a process of our own. */
   async start({ isFaulty, ...options }: OttlaOptions & { isFaulty?: boolean } = {}): Promise<void> {
     if (this.port === 0) this.port = await freePort()
+    this.overrides ??= options.overrides
     const { directory, plant } = this.options
     const own = fileURLToPath(new URL('./faulty-broker.js', import.meta.url))
     const isOwn = isFaulty === true || plant !== undefined
@@ -102,7 +104,7 @@ export class Stage {
       onLine: line => this.lines.push(line),
       ...(isOwn ? { main: own, hasChannel: true } : {}),
       ...options,
-      overrides: { ...settings, ...options.overrides },
+      overrides: { ...settings, ...this.overrides },
       env: { DROPPED_WRITES: this.accountPath, TORTURE_PLANT: plant, ...options.env },
     })
     this.broker = broker
@@ -274,7 +276,7 @@ export class Stage {
   private async readEverythingBack(ends: Map<number, number>): Promise<Violation[]> {
     const check = this.ledger.beginReadBack()
     try {
-      this.reader = await readBack(this.broker.bootstrap, topic, ends, check.add)
+      await readBack(this.broker.bootstrap, topic, ends, check.add)
     } catch (error) {
       this.violate('lost', `it cannot be read back: ${(error as Error).message}`)
       return this.ledger.violations()
