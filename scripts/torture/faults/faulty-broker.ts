@@ -5,7 +5,6 @@
  */
 import { parseArgs } from 'node:util'
 import { openBroker } from '../../../src/broker.ts'
-import { exitCodeOf } from '../../../src/exit-codes.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { systemDisk } from '../../../src/platform/disk.ts'
 import { createLogger } from '../../../src/platform/pino-logger.ts'
@@ -60,5 +59,5 @@ try {
   process.exit(0)
 } catch (error) {
   console.error(`ottla: ${(error as Error).message}`)
-  process.exit(exitCodeOf(error))
+  process.exit(1)
 }

@@ -18,6 +18,7 @@ import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { halfOfThreadPool } from '../../platform/thread-pool.ts'
 import { atEndOfTurn } from '../../platform/turn.ts'
+import { dropUnreadable } from './drop-unreadable.ts'
 import type { Journal } from './journal.ts'
 import type { PartitionLog, SyncTarget } from './partition-log.ts'
 import type { UnsyncedTail } from './unsynced-tail.ts'
@@ -243,7 +244,7 @@ export class GroupCommit {
     this.logger.error({ err: error, directory: log.directory }, 'sync failed; the partition goes offline')
     log.goOffline(error)
     try {
-      log.dropUnreadable()
+      dropUnreadable(log)
     } catch (error) {
       const { directory } = log
       this.logger.error({ err: error, directory }, 'what was not synced could not be cut off')

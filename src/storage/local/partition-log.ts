@@ -357,23 +357,6 @@ export class PartitionLog {
     this.durable.moveTo(end)
   }
 
-  /**
-   * Takes what nobody was promised and no reader has seen from the files, after a sync that failed: the kernel goes on
-   * to show it, though it may be gone when the power is, and the next start would build on it.
-   */
-  dropUnreadable(): void {
-    while (this.activeSegment.baseOffset > this.highWatermark) {
-      const segment = this.segments.pop()!
-      segment.remove()
-      for (const kind of ['log', 'index', 'timeindex'] as const) {
-        this.environment.disk.remove(segment.filePath(kind))
-      }
-    }
-    const last = this.activeSegment
-    const readable = this.readLimit(last)
-    if (readable < last.size) last.truncate(readable, this.highWatermark)
-  }
-
   /** Nothing more is written to or read from this log; who waits for it hears of the error. */
   goOffline(error: Error): void {
     this.isOffline = true
