@@ -37,6 +37,8 @@ export interface RunningBroker {
   stop(): Promise<void>
   /** SIGKILL to the whole group; the data directory stays as the crash left it. */
   kill9(): Promise<void>
+  /** Tells a child that was started with a channel something; resolves when it says that it is done. */
+  tell(message: object): Promise<void>
 }
 
 /** A child of ours, before anybody knows whether it is ready. */
@@ -56,6 +58,8 @@ export interface BrokerProcessOptions {
   stopTimeoutMs: number
   /** Kills the child, however far its start got, and makes the start reject. */
   signal?: AbortSignal
+  /** Whether it can be told something while it runs (`tell`). */
+  hasChannel?: boolean
   /** Called with each finished line of stdout and stderr. */
   onLine?: (line: string) => void
 }
@@ -72,7 +76,7 @@ export async function startBrokerProcess(options: BrokerProcessOptions): Promise
   const spawnedAt = performance.now()
   const child = spawn(options.command, options.args, {
     env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(options.hasChannel === true ? (['ipc'] as const) : [])],
     detached: true,
   })
   const lines: string[] = []
@@ -138,6 +142,11 @@ export async function startBrokerProcess(options: BrokerProcessOptions): Promise
     logTail,
     stop,
     kill9,
+    tell: async message => {
+      const done = new Promise(resolve => child.once('message', resolve))
+      child.send(message)
+      await Promise.race([done, exited])
+    },
     cpuSeconds: () => sumOverTree(pid, cpuSecondsOf),
     residentBytes: () => sumOverTree(pid, id => statusBytes(id, 'VmRSS')),
     peakResidentBytes: () => sumOverTree(pid, id => statusBytes(id, 'VmHWM')),

@@ -21,6 +21,10 @@ export interface OttlaOptions {
   nodeArguments?: string[]
   /** The built entry point. */
   main?: string
+  /** What runs the command, which is added to it: a shell that sets limits first. */
+  launcher?: string[]
+  /** Whether the broker can be told something while it runs. */
+  hasChannel?: boolean
   startTimeoutMs?: number
   stopTimeoutMs?: number
   /** Kills it while it starts. */
@@ -43,9 +47,12 @@ export async function startOttla(options: OttlaOptions = {}): Promise<RunningBro
     ...options.overrides,
   }
   const overrides = Object.entries(settings).flatMap(([key, value]) => ['--override', `${key}=${value}`])
+  const node = [options.node ?? process.execPath, ...(options.nodeArguments ?? [])]
+  const [command, ...args] = [...(options.launcher ?? []), ...node, main, 'start', ...overrides]
   const broker = await startBrokerProcess({
-    command: options.node ?? process.execPath,
-    args: [...(options.nodeArguments ?? []), main, 'start', ...overrides],
+    command: command!,
+    args,
+    hasChannel: options.hasChannel,
     env: options.env,
     readyPattern: /Ottla .*listening on (\S+):(\d+)/,
     startTimeoutMs: options.startTimeoutMs ?? 60_000,

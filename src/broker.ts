@@ -17,6 +17,7 @@ import { type Listener, listen } from './network/listener.ts'
 import { RequestMemory } from './network/request-memory.ts'
 import { bufferPool } from './platform/buffer-pool.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
+import { descriptorLimit, shareDescriptors } from './platform/descriptor-limit.ts'
 import { type Disk, systemDisk } from './platform/disk.ts'
 import { diskSpaceOf } from './platform/disk-space.ts'
 import { type Logger, silentLogger } from './platform/logger.ts'
@@ -117,13 +118,20 @@ async function openWatchedBroker(
   const metadataDirectory = resolve(settings['metadata.log.dir'] ?? logDirectories[0]!)
   const nodeId = settings['node.id']
   const dynamicSettings = new DynamicSettings(settings, options.given)
+  const descriptors = shareDescriptors(descriptorLimit())
+  if (descriptors.segments < maxOpenSegments) {
+    logger.info(
+      descriptors,
+      'few descriptors (ulimit -n): so many segments are open and connections accepted',
+    )
+  }
   const storage = await openLocalStorage({
     directories: logDirectories,
     metadataDirectory,
     nodeId,
     clusterId: settings['cluster.id'] ?? undefined,
     metadataVersion: features[0]!.level,
-    maxOpenSegments,
+    maxOpenSegments: Math.min(maxOpenSegments, descriptors.segments),
     maxUnsyncedBytes: maxUnsyncedBytes(settings['log.unflushed.max.bytes']),
     producerIdExpirationMs: () => dynamicSettings.current()['producer.id.expiration.ms'],
     checkpointIntervalMs: settings['log.flush.offset.checkpoint.interval.ms'],
@@ -184,8 +192,9 @@ async function openWatchedBroker(
 
   const requestMetrics = new RequestMetrics()
   const dispatcher = new Dispatcher(handlers, services, requestMetrics)
-  const budget = new ConnectionBudget(...connectionLimits(dynamicSettings.current()))
-  dynamicSettings.onChange(changed => budget.limit(...connectionLimits(changed)))
+  const limitsOf = (current: BrokerSettings) => connectionLimits(current, descriptors.connections)
+  const budget = new ConnectionBudget(...limitsOf(dynamicSettings.current()))
+  dynamicSettings.onChange(changed => budget.limit(...limitsOf(changed)))
   const limits = {
     maxFrameSize: settings['socket.request.max.bytes'],
     maxInFlight,
@@ -252,10 +261,11 @@ function maxUnsyncedBytes(setting: number): number {
 
 function connectionLimits(
   settings: BrokerSettings,
+  possibleCount: number,
 ): [max: number, perIp: number, ReadonlyMap<string, number>] {
   const overrides = parseIpOverrides(settings['max.connections.per.ip.overrides'])
   return [
-    settings['max.connections'],
+    Math.min(settings['max.connections'], possibleCount),
     settings['max.connections.per.ip'],
     typeof overrides === 'string' ? new Map() : overrides,
   ]

@@ -150,6 +150,7 @@ t.test('a data directory that cannot be made exits with 73', async t => {
   writeFileSync(file, 'not a directory')
   const { status, stderr } = ottla(...anyPort, '--override', `log.dirs=${file}/data`)
   t.equal(status, exitCodes.cannotCreate, stderr)
+  t.match(stderr, /ottla: The data directory cannot be used: E/)
 })
 
 t.test('errors that nobody foresaw are told apart from those of the system', async t => {

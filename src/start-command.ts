@@ -84,6 +84,13 @@ function firstStopSignal(logger: Logger): Promise<NodeJS.Signals> {
   })
 }
 
+/** What the system said of a file does not say that a broker cannot do without it. */
+function sentenceOf({ message, syscall }: NodeJS.ErrnoException, exitCode: number): string {
+  const isOfDirectory = exitCode === exitCodes.cannotCreate && syscall !== undefined
+  const sentence = isOfDirectory ? `The data directory cannot be used: ${message}` : message
+  return /[.?!]$/.test(sentence) ? sentence : `${sentence}.`
+}
+
 function shownAddress({ host, port }: BoundListener): string {
   if (host === '' || host === '::') return `0.0.0.0:${port}`
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
@@ -112,8 +119,7 @@ export async function runBroker(options: StartOptions): Promise<void> {
   } catch (error) {
     const exitCode = exitCodeOf(error)
     if (exitCode === exitCodes.software) throw error
-    const { message } = error as Error
-    giveUp(exitCode, [/[.?!]$/.test(message) ? message : `${message}.`])
+    giveUp(exitCode, [sentenceOf(error as NodeJS.ErrnoException, exitCode)])
   }
   process.exit(exitCodes.ok)
 }

@@ -104,7 +104,7 @@ async function readWithKafkajs(
   await consumer.disconnect()
 }
 
-async function takeLines(stream: Readable, pattern: RegExp, take: Take): Promise<void> {
+export async function takeLines(stream: Readable, pattern: RegExp, take: Take): Promise<void> {
   for await (const line of createInterface({ input: stream })) {
     const match = line.match(pattern)
     // Whatever is not a record is printed by the tool about itself; a missing record is found by the checker.

@@ -168,3 +168,17 @@ t.test('a log end before the last acknowledged record is noticed at once', async
   ledger.checkLogEnd(ledger.promises(), 0, 3)
   t.match(ledger.violations(), [{ kind: 'lost' }])
 })
+
+t.test('records that were deleted on purpose are missed by nobody, those behind them are', async t => {
+  const read = (from: number, to: number) => {
+    const ledger = recordLedger(1)
+    const records = Array.from({ length: 4 }, () => ledger.send('p0', 0))
+    ledger.acknowledge('p0', 0, 0, 4, 0)
+    ledger.deletedBefore(0, 2)
+    const log = records.map(({ value }, offset) => ({ partition: 0, offset, value })).slice(from, to)
+    return checkReadBack(ledger, log).violations.map(({ kind }) => kind)
+  }
+  t.strictSame(read(2, 4), [])
+  t.strictSame(read(2, 3), ['lost'])
+  t.strictSame(read(3, 4), ['offset gap', 'lost'])
+})

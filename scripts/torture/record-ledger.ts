@@ -36,6 +36,11 @@ export type ViolationKind =
   | 'wrong log start'
   | 'topic gone'
   | 'too slow'
+  | 'not refused'
+  | 'consumers stopped'
+  | 'not healed'
+  | 'not told'
+  | 'not as documented'
 
 export interface Violation {
   kind: ViolationKind
@@ -70,6 +75,8 @@ interface PartitionLedger extends PartitionPromise {
   delivered: Map<number, string>
   deliveredAt: Map<string, number>
   nextDelivery: number
+  /** Records before it were deleted, as somebody wanted. */
+  startOffset: number
 }
 
 export interface RecordLedger {
@@ -85,6 +92,8 @@ export interface RecordLedger {
   deliver(record: ReadRecord): void
   /** A commit that the broker acknowledged. */
   committed(partition: number, offset: number): void
+  /** Somebody had the records before this offset deleted: nobody misses them. */
+  deletedBefore(partition: number, offset: number): void
   /**
    * What has been promised up to now, to be taken before asking a broker: more is promised while the answer is
    * on its way.
@@ -112,6 +121,7 @@ export function recordLedger(partitionCount: number): RecordLedger {
     delivered: new Map(),
     deliveredAt: new Map(),
     nextDelivery: 0,
+    startOffset: 0,
     committed: -1,
   }))
   const noticed: Violation[] = []
@@ -174,6 +184,12 @@ export function recordLedger(partitionCount: number): RecordLedger {
       committedCount++
     },
 
+    deletedBefore(partition, offset) {
+      const ledger = partitions[partition]!
+      ledger.startOffset = offset
+      ledger.nextDelivery = Math.max(ledger.nextDelivery, offset)
+    },
+
     promises: () =>
       partitions.map(({ highestAcknowledged, committed }) => ({ highestAcknowledged, committed })),
 
@@ -199,8 +215,8 @@ export function recordLedger(partitionCount: number): RecordLedger {
     beginReadBack() {
       const violations = [...noticed]
       const report = (kind: ViolationKind, text: string) => violations.push({ kind, text })
-      const readers = partitions.map(() => ({
-        next: 0,
+      const readers = partitions.map(({ startOffset }) => ({
+        next: startOffset,
         seen: new Set<string>(),
         last: new Map<string, number>(),
       }))
@@ -241,10 +257,11 @@ export function recordLedger(partitionCount: number): RecordLedger {
         },
 
         end() {
-          partitions.forEach(({ acknowledged, delivered }, partition) => {
+          partitions.forEach(({ acknowledged, delivered, startOffset }, partition) => {
             const { seen, next } = readers[partition]!
             for (const [id, offset] of acknowledged) {
-              if (!seen.has(id)) report('lost', `partition ${partition} offset ${offset}: ${id}`)
+              if (!seen.has(id) && offset >= startOffset)
+                report('lost', `partition ${partition} offset ${offset}: ${id}`)
             }
             for (const [offset, id] of delivered) {
               if (offset >= next)

@@ -14,16 +14,18 @@ import { seededRandom } from '../seeded-random.ts'
 import { groupBy } from '../statistics.ts'
 import { textTable } from '../text-table.ts'
 import { bitFlips } from './bit-flips/bit-flips.ts'
-import { freeze, kill, restart, torn } from './faults.ts'
+import { brokenMachine } from './faults/faults.ts'
+import { faultPlants } from './faults/plants.ts'
 import { model, modelPlants } from './model/model.ts'
 import { isBug, noticedAs, type Plant, plants } from './plants.ts'
 import { powerLossPlants } from './power-loss/plants.ts'
 import { powerLoss } from './power-loss/power-loss.ts'
+import { freeze, kill, restart, torn } from './process-faults.ts'
 import type { Violation, ViolationKind } from './record-ledger.ts'
 import type { StartOptions, TortureResult, TortureScenario } from './scenario.ts'
 import { sessionTimeoutMs } from './workload.ts'
 
-const scenarios: TortureScenario[] = [kill, torn, restart, freeze, bitFlips, powerLoss, model]
+const scenarios: TortureScenario[] = [kill, torn, restart, freeze, bitFlips, powerLoss, model, brokenMachine]
 
 const help = `usage: npm run torture -- [scenario...] [options]
 
@@ -31,7 +33,8 @@ scenarios (kill without a name):
 ${scenarios.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
 options:
-  --rounds N     faults per scenario (10); of bit-flips, bits of each byte (1), or a share of all damages (0.1); of power-loss, images (1000); of model, runs of 400 steps (2500)
+  --rounds N     faults per scenario (10); of bit-flips, bits of each byte (1), or a share of all damages (0.1); of power-loss, images (1000);
+                 of model, runs of 400 steps (2500); of faults, a share of them (1)
   --seed N       repeats the faults of a run
   --relaxed      acks=all from the page cache (write.caching), which a killed process must survive too
   --broker NAME  ottla, or kafka to see what the clients do by themselves (ottla)
@@ -39,7 +42,9 @@ options:
                  A bug in the broker: ${plants.filter(isBug).join(', ')};
                  damage to the log that the checker is shown: ${plants.filter(plant => !isBug(plant)).join(', ')};
                  for power-loss: ${Object.keys(powerLossPlants).join(', ')};
-                 for model: ${Object.keys(modelPlants).join(', ')}
+                 for model: ${Object.keys(modelPlants).join(', ')};
+                 for faults: ${Object.keys(faultPlants).join(', ')}
+  --only TEXT    of faults, those with this in their names
   --json FILE    everything that was measured
 
 exit codes: 0 every promise was kept; 1 one was broken, as it is to be with --plant; 2 wrong usage;
@@ -58,6 +63,7 @@ async function main(): Promise<number> {
       relaxed: { type: 'boolean' },
       broker: { type: 'string', default: 'ottla' },
       plant: { type: 'string' },
+      only: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -93,10 +99,13 @@ async function main(): Promise<number> {
         random: seededRandom(seed),
         start: options => startBroker(values.broker, values.relaxed === true, plant, options),
         plant,
+        only: values.only,
         print: line => console.log(`  ${line}`),
       })
       results[plant === undefined ? scenario.name : `${scenario.name} with ${plant}`] = result
       console.log(`\n${textTable(result.headings, result.rows)}\n`)
+      const { counts } = result
+      if (counts) console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
       const verdict = plant === undefined ? report(result, seed) : reportPlant(result, plant, noticed[plant])
       exitCode = Math.max(exitCode, verdict)
     }

@@ -20,6 +20,8 @@ export interface TortureContext {
   start(options: StartOptions): Promise<RunningBroker>
   /** What is wrong on purpose, to prove that it is noticed. */
   plant: Plant | undefined
+  /** Of scenarios that play many different faults: only those whose names have this in them. */
+  only?: string | undefined
   print(line: string): void
 }
 
@@ -29,6 +31,8 @@ export interface TortureResult {
   violations: Violation[]
   /** Checks that this machine lacks something for. */
   skipped: string[]
+  /** Of a scenario that plays many: what CI counts. */
+  counts?: { passed: number; failed: number; skipped: number }
   /** Where the data is, kept when something was violated. */
   directory: string
   samples: unknown[]

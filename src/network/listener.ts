@@ -51,6 +51,7 @@ export interface Listener {
 const receiveBufferSize = 256 * 1024
 /** A client that vanished without a word is noticed though it has nothing to be sent: a parked fetch, a join. */
 const keepAliveInitialDelay = 60_000
+const refusalReportIntervalMs = 10_000
 let sharedReceiveBuffer: Buffer | undefined
 let connectionCounter = 0
 
@@ -69,14 +70,25 @@ export async function listen(
   const shared = sharedReceiveBuffer
   const connections = new Set<Connection>()
 
+  // Who is refused comes again at once, and is not to fill the disk with log lines.
+  let reportedMs = Number.NEGATIVE_INFINITY
+  let reportedCount = 0
+  const reportRefusal = (client: string): void => {
+    if (clock.monotonic() - reportedMs < refusalReportIntervalMs) return
+    reportedMs = clock.monotonic()
+    const count = traffic.refusedConnections - reportedCount
+    reportedCount = traffic.refusedConnections
+    logger.warn({ client, listener: address.name, count }, 'too many connections; new ones are refused')
+  }
+
   const serverOptions = { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay }
   const server = createServer(serverOptions, (accepted: AcceptedSocket) => {
     const clientHost = plainAddress(accepted.remoteAddress)
     const release = budget.take(clientHost)
     if (release === undefined) {
       traffic.refusedConnections++
-      logger.warn({ client: clientHost, listener: address.name }, 'too many connections; refusing this one')
       accepted.destroy()
+      reportRefusal(clientHost)
       return
     }
     const localAddress = plainAddress(accepted.localAddress)

@@ -5,6 +5,8 @@
  */
 import { type Disk, systemDisk } from '../platform/disk.ts'
 
+export type DiskOperation = keyof Disk
+
 export interface DiskCall {
   readonly operation: keyof Disk
   readonly path: string
@@ -18,7 +20,7 @@ export interface DiskCall {
 export interface Fault {
   readonly operation: keyof Disk
   readonly path?: RegExp
-  readonly code: 'ENOSPC' | 'EIO' | 'EMFILE' | 'EROFS'
+  readonly code: 'ENOSPC' | 'EDQUOT' | 'EIO' | 'EROFS' | 'EMFILE'
   /** How often it strikes; default: until it is healed. */
   readonly times?: number
   /** Bytes that a failing write still gets to the file. */

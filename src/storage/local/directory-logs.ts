@@ -3,6 +3,7 @@
  * can be done. The journal's own log is opened here as well, but is none of them.
  */
 import { join } from 'node:path'
+import type { Timer } from '../../platform/clock.ts'
 import type { TopicConfig } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { ClaimedDirectory } from './claim-directories.ts'
@@ -14,7 +15,7 @@ import { metadataPartition } from './metadata-partition.ts'
 import { openSteps } from './open-log.ts'
 import { openLogs } from './open-logs.ts'
 import { type FoundPartitions, requireOwner } from './partition-directories.ts'
-import { PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
+import { isPassingFailure, PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
 import { now, type Steps } from './scan-batches.ts'
 
 /** A partition whose log is to be opened, or made. */
@@ -22,6 +23,9 @@ export interface Opening {
   readonly partition: PartitionRef
   readonly config: TopicConfig
 }
+
+/** After which time a log is made that could not be made when its topic was. */
+const makeLogAgainMs = 1000
 
 export class DirectoryLogs {
   /** The log of the catalogue, where this is its directory. */
@@ -31,6 +35,7 @@ export class DirectoryLogs {
   private readonly commit: GroupCommit
   private readonly concurrency: number
   private readonly logs = new Set<PartitionLog>()
+  private readonly timers = new Set<Timer>()
 
   /** `concurrency`: how many logs are opened at the same time. */
   constructor(
@@ -96,7 +101,21 @@ export class DirectoryLogs {
 
   /** Makes logs for new partitions. */
   async make(openings: readonly Opening[], made: (log: PartitionLog) => void): Promise<void> {
-    await this.openSideBySide(openings, made, opening => this.open(opening, this.environment, false))
+    const open = (opening: Opening) => this.open(opening, this.environment, false)
+    await this.openSideBySide(openings, made, open, (opening, log, error) => {
+      // Where there is no room now, or no descriptor, it is made later: nothing is in it yet that could be missed.
+      if (!isPassingFailure(error)) return
+      const timer = this.environment.clock.after(makeLogAgainMs, () => {
+        this.timers.delete(timer)
+        if (this.logs.delete(log)) void this.make([opening], made)
+      })
+      this.timers.add(timer)
+    })
+  }
+
+  /** Makes nothing more. */
+  close(): void {
+    for (const timer of this.timers) timer.cancel()
   }
 
   /** Takes partitions in whose logs cannot be made. */
@@ -108,6 +127,7 @@ export class DirectoryLogs {
     openings: readonly Opening[],
     added: (log: PartitionLog) => void,
     open: (opening: Opening) => Steps<PartitionLog>,
+    failed: (opening: Opening, log: PartitionLog, error: unknown) => void = () => {},
   ): Promise<void> {
     const { clock, logger } = this.environment
     const toOpen = openings.map(opening => ({
@@ -120,7 +140,9 @@ export class DirectoryLogs {
       failed: (error: unknown) => {
         // The others go on; this one answers with errors until a restart can open it.
         logger.error({ err: error, ...opening.partition }, 'a partition could not be opened; it is offline')
-        added(this.unopened(opening, error as Error))
+        const log = this.unopened(opening, error as Error)
+        added(log)
+        failed(opening, log, error)
       },
     }))
     await openLogs(toOpen, { clock, logger, concurrency: this.concurrency })

@@ -285,6 +285,26 @@ t.test('a partition that cannot be made or opened is offline, the others are not
   t.same(await readAll(third.logs, first!), ['0:a'])
 })
 
+t.test('a partition for which there was no room when its topic was made is made when there is', async t => {
+  const clock = new ManualClock()
+  const { storage, disk, create } = await setUp(t, {}, { clock })
+  const full = disk.inject({ operation: 'replaceFile', path: /late-1/, code: 'ENOSPC' })
+  const [first, second] = await create('late', {}, 2)
+  t.match(await append(storage.logs, first!, { values: ['a'] }), { error: 'NONE' })
+  clock.advance(1000)
+  await turn()
+  t.match(
+    await append(storage.logs, second!, { values: ['b'] }),
+    { error: 'KAFKA_STORAGE_ERROR' },
+    'still full',
+  )
+  full.heal()
+  clock.advance(1000)
+  await turn()
+  t.match(await append(storage.logs, second!, { values: ['b'] }), { error: 'NONE' })
+  t.same(await readAll(storage.logs, second!), ['0:b'])
+})
+
 t.test('the catalogue changes only when the change is stored', async t => {
   const { storage, disk, create, directory } = await setUp(t)
   const metadata = /__cluster_metadata-0\/.*\.log$/

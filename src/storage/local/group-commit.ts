@@ -4,7 +4,8 @@
  * serves many appends. Names of new files are synced before their bytes count as safe.
  *
  * A sync that fails takes its log offline and is never repeated: the kernel may have dropped what it
- * could not write and call the next one a success. Only where nothing was tried, because no descriptor
+ * could not write and call the next one a success. For the same reason a start is told by a mark that what it finds has
+ * to be written anew (failed-sync.ts). Only where nothing was tried, because no descriptor
  * was free to open a file with, it is put off.
  *
  * Where several logs wait with a little each, the journal makes all of them durable with one sync (journal.ts); what

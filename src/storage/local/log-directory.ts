@@ -170,8 +170,8 @@ export class LogDirectory {
   /** Takes the mark of a clean shutdown away. */
   async begin(): Promise<void> {
     const { disk } = this.options
-    if (!this.claim.wasShutDownCleanly) return
-    disk.remove(join(this.path, cleanShutdownName))
+    if (this.claim.wasShutDownCleanly) disk.remove(join(this.path, cleanShutdownName))
+    // Also where there is none: whoever was killed may have removed it a moment before.
     await disk.syncDirectory(this.path)
   }
 
@@ -274,6 +274,7 @@ export class LogDirectory {
   }
 
   private cancelTimers(): void {
+    this.logs.close()
     for (const timer of this.timers) timer.cancel()
     this.timers.clear()
   }
