@@ -411,11 +411,14 @@ t.test('retention', async t => {
 
   t.test('where the log start cannot be stored only what was synced by itself goes', async t => {
     const clock = new ManualClock()
-    const { storage, disk, partitions } = await setUp(t, { clock, configs })
-    for (const value of ['a', 'b', 'c', 'd']) {
-      await appendToAll(storage, partitions.slice(0, 3), { values: [value] })
-      await append(storage.logs, partitions[3]!, { values: [value] })
-    }
+    const { directory, disk, storage: first, partitions: made } = await setUp(t, { clock, configs })
+    for (const value of ['a', 'b', 'c', 'd']) await appendToAll(first, made, { values: [value] })
+    // The recovery points are stored, and then the journal has something of all but one.
+    await first.close()
+    const storage = await openTestStorage({ directory, disk, clock })
+    t.teardown(() => storage.close())
+    const { partitions } = storage.catalog.current().topics.get('events')!
+    await appendToAll(storage, partitions.slice(0, 3), { values: ['e'] })
     const fault = disk.inject({ operation: 'replaceFile', path: /log-start-offset/, code: 'ENOSPC' })
     disk.calls.length = 0
     clock.advance(30_000)

@@ -25,8 +25,9 @@ import {
 } from './catalog-changes.ts'
 import { CatalogState, emptySnapshot } from './catalog-state.ts'
 import { DamagedLogError } from './damaged-log.ts'
+import { isDiskFailure } from './disk-failure.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-frame.ts'
-import { isDiskFailure, type PartitionLog } from './partition-log.ts'
+import type { PartitionLog } from './partition-log.ts'
 import { scanBatches } from './scan-batches.ts'
 
 interface QueuedChange {

@@ -27,9 +27,10 @@ import type {
 import type { CatalogTopic } from '../topic-catalog.ts'
 import { type BatchFacts, factsOf } from './batch-facts.ts'
 import { DamagedLogError } from './damaged-log.ts'
+import { isDiskFailure } from './disk-failure.ts'
 import { findMaxTimestamp, findTimestamp } from './find-timestamp.ts'
 import { GatheredRead, offsetsOf, readEnd } from './gathered-read.ts'
-import { isDiskFailure, type PartitionLog } from './partition-log.ts'
+import type { PartitionLog } from './partition-log.ts'
 import { planRead, type ReadPlan, readCold, readWarm } from './read-batches.ts'
 import type { UnsyncedBytes } from './unsynced-bytes.ts'
 

@@ -24,6 +24,7 @@ import { type ClaimedDirectory, metadataDirectoryName } from './claim-directorie
 import { compareRecoveryPoint } from './compare-checkpoints.ts'
 import { cleanShutdownName } from './data-directory.ts'
 import { DirectoryLogs, type Opening } from './directory-logs.ts'
+import { isDiskFailure } from './disk-failure.ts'
 import { FileRemoval } from './file-removal.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Journal, journalPartition, keyOf } from './journal.ts'
@@ -37,7 +38,7 @@ import {
   moveStray,
   tidyPartitionDirectories,
 } from './partition-directories.ts'
-import { isDiskFailure, type PartitionLog, type PartitionLogEnvironment } from './partition-log.ts'
+import type { PartitionLog, PartitionLogEnvironment } from './partition-log.ts'
 import { RetentionCheck } from './retention-check.ts'
 import { requireSoundCatalogue } from './sound-catalogue.ts'
 import { syncWrittenByClose } from './sync-written-by-close.ts'
@@ -288,7 +289,7 @@ export class LogDirectory {
     // What the checkpoints say is of an earlier topic of that name.
     const isForgotten =
       !checkpoints.mention(added.map(({ partition }) => partition)) ||
-      this.attempt('checkpoints could not be written', () => checkpoints.writeRecoveryPoints(logs.all()))
+      this.attempt('checkpoints could not be written', () => checkpoints.write(logs.all()))
     const error = this.failure ?? (isForgotten ? undefined : new Error(staleCheckpoints))
     if (error === undefined) await logs.make(added, made)
     else logs.addOffline(added, error, made)
@@ -389,8 +390,7 @@ export class LogDirectory {
       const note = (message: string, work: () => void): void => {
         if (!attempt(logger, message, work)) isWhole = false
       }
-      if (!this.isOffline)
-        note('checkpoints could not be written', () => this.claim.checkpoints.writeRecoveryPoints(logs))
+      if (!this.isOffline) note('checkpoints could not be written', () => this.claim.checkpoints.write(logs))
       for (const log of logs) note(`${log.directory} could not be closed in order`, () => log.close())
       const isJournalGone = isWhole && (await this.journal.removeIfSettled())
       if (!isJournalGone) {

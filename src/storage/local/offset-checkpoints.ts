@@ -77,9 +77,14 @@ export class OffsetCheckpoints {
     }
   }
 
+  write(logs: readonly PartitionLog[]): void {
+    this.writeLogStartOffsets(logs)
+    this.writeRecoveryPoints(logs)
+  }
+
   /** Where logs start comes first: no sync has come to what lies below, which a recovery point would say was on disk. */
   writeRecoveryPoints(logs: readonly PartitionLog[]): void {
-    this.writeLogStartOffsets(logs)
+    if (logs.some(log => log.logStartOffset > log.storedStartOffset)) this.writeLogStartOffsets(logs)
     const used = logs.filter(log => log.logEndOffset > 0)
     this.save(highWatermarkName, used, log => log.highWatermark, false)
     this.recoveryPoints = this.save(recoveryPointName, used, log => log.recoveryPoint, true)

@@ -152,7 +152,7 @@ t.test('a deletion that a power loss may take back takes no records with it', as
   deleted.catch(() => {})
   await scene.machine.settle()
   scene.machine.kill()
-  const starting = scene.machine.start(undefined, { ...failingSync })
+  const starting = scene.machine.start(undefined, { ...failingSync, path: /__cluster_metadata/ })
   await t.rejects(scene.machine.finish(starting), /could not be synced/)
   scene.machine.losePower('nothing')
   await scene.start()

@@ -25,6 +25,8 @@ export interface Fault {
   readonly code: FaultCode
   readonly actions: readonly FaultyAction[]
   readonly percent: number
+  /** Where they fail; undefined: everywhere. */
+  readonly path?: RegExp
   /** undefined: until it is healed. */
   left: number | undefined
 }
@@ -45,15 +47,16 @@ export class EngineProcess {
     this.disk = new SimulatedDisk(drive, {
       random: limit => random.below(limit),
       nowMs: () => this.clock.now(),
-      fault: action => this.strikes(action, random),
+      fault: (action, path) => this.strikes(action, path, random),
     })
     this.disk.diesAt = diesAt
   }
 
-  private strikes(action: FaultyAction, random: StepRandom): FaultCode | undefined {
+  private strikes(action: FaultyAction, path: string, random: StepRandom): FaultCode | undefined {
     const { fault } = this
-    if (fault === undefined || !fault.actions.includes(action) || !random.chance(fault.percent))
+    if (fault === undefined || !fault.actions.includes(action) || fault.path?.test(path) === false)
       return undefined
+    if (!random.chance(fault.percent)) return undefined
     if (fault.left !== undefined && --fault.left <= 0) this.fault = undefined
     this.struckCount++
     // What fails while the engine opens or makes something may stay away until the next start.

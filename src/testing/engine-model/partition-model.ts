@@ -78,6 +78,7 @@ export class PartitionModel {
   /** Takes what the log says of itself at any moment; `configs` are those that may have held lately. */
   observe(offsets: LogOffsets, configs: readonly TopicConfig[], nowMs: number): void {
     const { highWatermark, logEndOffset, logStartOffset } = offsets
+    if (this.mayBeOffline && logEndOffset === 0 && this.writtenEnd === 0) this.madeLate()
     const { name, end } = this
     expect(logEndOffset === end, logEndOffset < end ? 'lost' : 'never sent', () => {
       return `${name} ends at ${logEndOffset} instead of ${end}`
@@ -98,6 +99,13 @@ export class PartitionModel {
     expect(mayGo, 'wrong log start', () => `${name} starts at ${logStartOffset} after ${this.start}`)
     this.start = logStartOffset
     this.highestStart = Math.max(this.highestStart, logStartOffset)
+  }
+
+  /** A log that could not be made when its topic was is made when it can be, and has nothing of what was sent before. */
+  private madeLate(): void {
+    this.batches = []
+    this.end = 0
+    this.producers.clear()
   }
 
   /** Whether retention may have let everything go that is below `offset`. */
