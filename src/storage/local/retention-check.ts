@@ -8,7 +8,8 @@
  * `file.delete.delay.ms` they are removed.
  *
  * Before any name is taken, where the logs start is stored. A power loss may bring a segment back that was never
- * synced in its own file, only in the journal; below the log start nobody minds how much of it is there.
+ * synced in its own file, only in the journal; below the log start nobody minds how much of it is there. One that was
+ * never synced is not even taken out before: syncs would pass over it, and recovery end the log there.
  *
  * The log end offset must survive: when all records go, the empty segment that tells it is on disk, and its
  * name is safe, before the files of the others lose theirs.
@@ -50,8 +51,8 @@ export class RetentionCheck {
   private running: Promise<void> | undefined
   private turnStartedMs = 0
   private isClosed = false
-  /** Logs with segments on their way out that were not synced in their own files. */
-  private readonly unsynced = new WeakSet<PartitionLog>()
+  /** Logs whose oldest segments, up to an offset, can be taken out when it is stored that the logs start there. */
+  private readonly waiting = new Map<PartitionLog, number>()
 
   constructor(logs: () => Iterable<PartitionLog>, options: RetentionCheckOptions) {
     this.logs = logs
@@ -87,7 +88,7 @@ export class RetentionCheck {
       await this.yieldIfLong()
       if (log.isOffline) continue
       await this.attempt(log, () => this.takeOutExpired(log))
-      if (log.retiring.length > 0) retiring.push(log)
+      if (log.retiring.length > 0 || this.waiting.has(log)) retiring.push(log)
     }
     if (retiring.length === 0) return
     try {
@@ -95,12 +96,16 @@ export class RetentionCheck {
     } catch (error) {
       logger.error({ err: error }, 'log start offsets could not be stored')
     }
+    for (const [log, startOffset] of this.waiting) {
+      if (log.storedStartOffset < startOffset) continue
+      log.removeOldest(log.segments.findIndex(({ baseOffset }) => baseOffset >= startOffset))
+    }
+    this.waiting.clear()
     for (const log of retiring) {
       if (this.isClosed) return
       if (log.isOffline) continue
       // On a full disk what is only in the log's own files, and synced, goes nevertheless: it makes room.
-      const isAlone = !this.unsynced.has(log) && !this.options.isNeeded(log)
-      if (!isAlone && log.storedStartOffset < log.logStartOffset) continue
+      if (this.options.isNeeded(log) && log.storedStartOffset < log.logStartOffset) continue
       await this.attempt(log, () => this.retire(log))
     }
   }
@@ -151,8 +156,12 @@ export class RetentionCheck {
       log.traffic.deletedBytes += size
       logger.info({ segment: path, size, maxTimestampMs }, `deleting a segment due to ${reason}`)
     }
-    if (log.recoveryPoint < (log.segments[count]?.baseOffset ?? log.logEndOffset)) this.unsynced.add(log)
-    log.removeOldest(count)
+    const startOffset = log.segments[count]!.baseOffset
+    if (log.recoveryPoint >= startOffset) log.removeOldest(count)
+    else {
+      log.moveStart(startOffset)
+      this.waiting.set(log, startOffset)
+    }
     logger.info(
       { directory: log.directory, logStartOffset: log.logStartOffset },
       'incremented the log start offset due to segment deletion',
@@ -178,7 +187,6 @@ export class RetentionCheck {
         }
         retiring.shift()
       }
-      this.unsynced.delete(log)
     } finally {
       // With a topic goes its directory, and a new one of the same name may have files of the same names.
       removal.removeAfter(log.config.fileDeleteDelayMs, renamed, () => log.isDeleted)
