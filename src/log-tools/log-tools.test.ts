@@ -86,6 +86,13 @@ function flip(bytes: Buffer, at: number): Buffer {
   return bytes
 }
 
+/** `meta.properties` with another directory.id, which is one that there could be. */
+function withOtherId(bytes: Buffer): Buffer {
+  const at = bytes.indexOf('directory.id=') + 15
+  bytes.write(bytes[at] === 'A'.charCodeAt(0) ? 'B' : 'A', at)
+  return bytes
+}
+
 /** Position of a batch of a segment. */
 function batchAt(bytes: Buffer, number: number): number {
   let at = 0
@@ -454,9 +461,9 @@ t.test('one of several log directories is verified and repaired by itself', asyn
   })
 
   await t.test('an id that the catalogue does not have for what lies here is damage', async t => {
-    change(join(second, 'meta.properties'), bytes => flip(bytes, bytes.indexOf('directory.id=') + 15))
+    change(join(second, 'meta.properties'), withOtherId)
     t.same((await check(second)).texts, [], 'where there is no catalogue nobody can tell')
-    change(join(first, 'meta.properties'), bytes => flip(bytes, bytes.indexOf('directory.id=') + 15))
+    change(join(first, 'meta.properties'), withOtherId)
     t.ok((await check(first)).texts.includes('properties meta.properties'))
   })
 })
