@@ -108,7 +108,8 @@ export class DirectoryLogs {
       if (!isPassingFailure(error)) return
       const timer = this.environment.clock.after(makeLogAgainMs, () => {
         this.timers.delete(timer)
-        if (this.logs.delete(log)) void this.make([opening], made)
+        // Its configuration may be another one by now.
+        if (this.logs.delete(log)) void this.make([{ ...opening, config: log.config }], made)
       })
       this.timers.add(timer)
     })

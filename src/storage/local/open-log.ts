@@ -76,8 +76,12 @@ export function* openSteps(
       segment.isNew = segment.size === 0 || segment.baseOffset >= log.recoveryPoint
   }
 
-  const last = log.segments.at(-1)
-  if (last !== undefined && !checkpoints.wasShutDownCleanly) last.mayHaveUnsyncedCut = true
+  if (!checkpoints.wasShutDownCleanly) {
+    for (const [i, segment] of log.segments.entries()) {
+      const endOffset = log.segments[i + 1]?.baseOffset ?? log.logEndOffset
+      segment.mayHaveUnsyncedCut = endOffset >= checkpoints.recoveryPoint
+    }
+  }
 
   if (checkpoints.wasShutDownCleanly) compareEnds(log, checkpoints)
   if (log.logEndOffset < log.logStartOffset) {

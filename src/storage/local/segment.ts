@@ -49,7 +49,7 @@ export class Segment {
   isNew: boolean
   /** It was cut off, and a power loss may bring back what was there. */
   hasUnsyncedCut = false
-  /** Whoever was killed may have cut it off a moment before: to be synced before a segment follows, or a clean stop. */
+  /** Whoever was killed may have cut it off, and no sync has come beyond its end since: to be synced with the next. */
   mayHaveUnsyncedCut = false
   /** Index files were finished and are not known to be on disk yet. */
   hasUnsyncedIndexes = false
