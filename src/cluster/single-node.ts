@@ -1,10 +1,10 @@
-/** The cluster of one: this broker leads every partition that is not offline, and coordinates every key. */
+/** The cluster of one: this broker leads every partition whose log has a place, and coordinates every key. */
 import type { PartitionRef } from '../storage/partition-log.ts'
 import { type Cluster, type ClusterView, noLeader } from './cluster.ts'
 
 export function singleNode(
   node: { clusterId: string; nodeId: number; rack: string | null },
-  logs: { isOffline(partition: PartitionRef): boolean } = { isOffline: () => false },
+  logs: { isLeaderless(partition: PartitionRef): boolean } = { isLeaderless: () => false },
 ): Cluster {
   const view: ClusterView = {
     clusterId: node.clusterId,
@@ -12,7 +12,7 @@ export function singleNode(
     brokerIds: [node.nodeId],
     localId: node.nodeId,
     rack: node.rack,
-    leaderOf: partition => (logs.isOffline(partition) ? noLeader : node.nodeId),
+    leaderOf: partition => (logs.isLeaderless(partition) ? noLeader : node.nodeId),
     replicasOf: () => [node.nodeId],
     coordinatorOf: () => node.nodeId,
   }

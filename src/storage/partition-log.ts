@@ -145,8 +145,12 @@ export interface PartitionLogs {
   epochEnd(partition: PartitionRef, epoch: number): { readonly epoch: number; readonly endOffset: number }
   /** Leader epoch of the record at `offset`; -1 when unknown. */
   epochAt(partition: PartitionRef, offset: number): number
-  /** Whether the partition cannot be used, after an error of its disk: nobody leads it then. */
-  isOffline(partition: PartitionRef): boolean
+  /**
+   * Whether the place of the partition's log is offline, with all that is there: nobody leads it then. One that an error
+   * of its own took offline is still led and answers KAFKA_STORAGE_ERROR: clients that know of a partition without a
+   * leader may stop sending to the whole topic.
+   */
+  isLeaderless(partition: PartitionRef): boolean
   /** Bytes of the partition's log segments. */
   size(partition: PartitionRef): number
   /** The partition's counters, for who refuses an append before it comes here; undefined: there is no such log. */

@@ -51,7 +51,7 @@ export class MemoryLogs implements PartitionLogs {
     return log
   }
 
-  isOffline(): boolean {
+  isLeaderless(): boolean {
     return this.broken === 'KAFKA_STORAGE_ERROR'
   }
 

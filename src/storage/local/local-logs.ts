@@ -92,8 +92,8 @@ export class LocalLogs implements PartitionLogs {
     return logs
   }
 
-  isOffline(partition: PartitionRef): boolean {
-    return this.find(partition)?.isOffline ?? false
+  isLeaderless(partition: PartitionRef): boolean {
+    return this.find(partition)?.directoryIsOffline ?? false
   }
 
   has(partition: PartitionRef): boolean {

@@ -111,7 +111,9 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     paths.flatMap(path => online().find(directory => directory.path === path) ?? [])
   const addOffline = (opening: Opening, path: string): void => {
     const error = new Error('its log directory is offline')
-    logs.add(offlineLog(opening, path, metadata.environment, error))
+    const log = offlineLog(opening, path, metadata.environment, error)
+    log.directoryIsOffline = true
+    logs.add(log)
   }
 
   try {

@@ -261,7 +261,7 @@ t.test('a start that finds a directory', async t => {
     t.same(await appendToEach(storage, partitions, 'y'), ['NONE', offline])
     t.same(await readEach(storage, partitions), [['0:x', '1:y'], [offline]])
     t.same(
-      partitions.map(partition => storage.logs.isOffline(partition)),
+      partitions.map(partition => storage.logs.isLeaderless(partition)),
       [false, true],
     )
     t.same(partitionsIn(b), [], 'nothing is made in the empty place')

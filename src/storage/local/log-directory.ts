@@ -292,7 +292,12 @@ export class LogDirectory {
       this.attempt('checkpoints could not be written', () => checkpoints.write(logs.all()))
     const error = this.failure ?? (isForgotten ? undefined : new Error(staleCheckpoints))
     if (error === undefined) await logs.make(added, made)
-    else logs.addOffline(added, error, made)
+    else {
+      logs.addOffline(added, error, log => {
+        log.directoryIsOffline = this.isOffline
+        made(log)
+      })
+    }
   }
 
   /** Closes those logs of a deleted topic that are here, and lets their directories go after a delay. */
@@ -361,7 +366,10 @@ export class LogDirectory {
     )
     this.cancelTimers()
     void this.removal.close()
-    for (const log of this.logs.all()) if (!log.isOffline) log.goOffline(error)
+    for (const log of this.logs.all()) {
+      log.directoryIsOffline = true
+      if (!log.isOffline) log.goOffline(error)
+    }
   }
 
   // The end

@@ -87,6 +87,8 @@ export class PartitionLog {
   /** What watchers know of `readableBytes`. */
   toldReadableBytes = 0
   isOffline = false
+  /** Its log directory is offline, with all that is in it. */
+  directoryIsOffline = false
   isDeleted = false
   private highWatermarkSegment: Segment | undefined
   private highWatermarkPosition = 0
