@@ -13,7 +13,14 @@ import { RecordError } from '../../../protocol-codecs/record-error.ts'
 import type { Disk } from '../../platform/disk.ts'
 import { indexableTimestamp } from './scan-batches.ts'
 import type { Segment } from './segment.ts'
-import { type OffsetEntry, offsetEntrySize, offsetIndex, type TimeEntry } from './sparse-index.ts'
+import {
+  type OffsetEntry,
+  type OffsetIndex,
+  offsetEntrySize,
+  offsetIndex,
+  type TimeEntry,
+  type TimeIndex,
+} from './sparse-index.ts'
 
 const headerBuffer = Buffer.allocUnsafeSlow(batchHeaderSize)
 /** Headers are looked for in pieces of this size: often it is the next one, and a start looks at many segments. */
@@ -99,4 +106,23 @@ export function lastIndexedPosition(disk: Disk, segment: Segment): number {
     // Loading the index finds out what is wrong.
   }
   return segment.offsets.last()?.position ?? 0
+}
+
+/**
+ * The entry of a segment's stored indexes below `endOffset` from which the log can be indexed on; later times are cut
+ * off. undefined: there is none.
+ */
+export function provenEntry(
+  segment: Segment,
+  offsets: OffsetIndex,
+  times: TimeIndex,
+  endOffset: number,
+): OffsetEntry | 'damaged' | undefined {
+  if (offsets.isDamaged || times.isDamaged) return 'damaged'
+  times.truncate(endOffset - segment.baseOffset)
+  const youngest = times.last()
+  const entry = youngest && offsets.entryAtOrBelow(youngest.relativeOffset)
+  if (entry === undefined) return undefined
+  const isProven = namesBatch(segment, entry) && namesTimestamp(segment, youngest!, entry.position)
+  return isProven ? entry : 'damaged'
 }

@@ -211,12 +211,6 @@ export class Journal {
     return part
   }
 
-  /** Whether it has records of this log, needed or not. */
-  has(log: PartitionLog): boolean {
-    const hasLog = ({ endOffsets }: JournalPart) => endOffsets.has(log)
-    return this.parts.some(hasLog) || this.held.some(hasLog)
-  }
-
   /** Ends the segment that is being written, so that it can go as soon as its logs are synced. */
   roll(): void {
     if (this.opened !== undefined && !this.opened.isOffline) this.opened.roll()

@@ -134,7 +134,7 @@ export class LogDirectory {
       logger,
       removal,
       storeLogStarts,
-      isNeeded: log => this.journal.has(log) || claim.checkpoints.recoveryPoint(nameOf(log)) < startOf(log),
+      isNeeded: log => claim.checkpoints.recoveryPoint(nameOf(log)) < startOf(log),
     })
   }
 

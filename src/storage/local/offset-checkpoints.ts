@@ -10,6 +10,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import { readOffsetCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
 import { highWatermarkName, logStartOffsetName, recoveryPointName } from './data-directory.ts'
+import { isPassingFailure } from './disk-failure.ts'
 import { parsePartitionDirectoryName, partitionDirectoryName } from './log-files.ts'
 import type { PartitionLog } from './partition-log.ts'
 
@@ -86,8 +87,8 @@ export class OffsetCheckpoints {
   writeRecoveryPoints(logs: readonly PartitionLog[]): void {
     if (logs.some(log => log.logStartOffset > log.storedStartOffset)) this.writeLogStartOffsets(logs)
     const used = logs.filter(log => log.logEndOffset > 0)
-    this.save(highWatermarkName, used, log => log.highWatermark, false)
     this.recoveryPoints = this.save(recoveryPointName, used, log => log.recoveryPoint, true)
+    this.save(highWatermarkName, used, log => log.highWatermark, false)
   }
 
   writeLogStartOffsets(logs: readonly PartitionLog[]): void {
@@ -108,9 +109,24 @@ export class OffsetCheckpoints {
     // A durable one costs syncs, on the event loop; an idle broker has nothing new to say.
     if (this.written.get(name) !== said) {
       this.written.delete(name)
-      writeCheckpoint(this.disk, path, entries, durable)
+      try {
+        writeCheckpoint(this.disk, path, entries, durable)
+      } catch (error) {
+        if (!durable || !isPassingFailure(error)) throw error
+        this.makeRoom()
+        writeCheckpoint(this.disk, path, entries, durable)
+      }
       this.written.set(name, said)
     }
     return new Map(logs.map(log => [partitionDirectoryName(log.partition), offsetOf(log)]))
+  }
+
+  /**
+   * On a full disk, for one that matters: the high watermarks are held against the others after a clean stop, which
+   * writes them anew. Room can then be made by those who wait for where logs start to be stored.
+   */
+  private makeRoom(): void {
+    this.written.delete(highWatermarkName)
+    this.disk.remove(join(this.directory, highWatermarkName))
   }
 }

@@ -40,7 +40,7 @@ export interface RetentionCheckOptions {
   storeLogStarts(): Promise<void>
   /**
    * Whether a start would miss segments that are retiring as long as nothing says that the log starts behind them: the
-   * journal has records of the log, or the recovery point that is stored is below.
+   * recovery point that is stored is below what is left.
    */
   isNeeded(log: PartitionLog): boolean
 }
@@ -104,7 +104,7 @@ export class RetentionCheck {
     for (const log of retiring) {
       if (this.isClosed) return
       if (log.isOffline) continue
-      // On a full disk what is only in the log's own files, and synced, goes nevertheless: it makes room.
+      // On a full disk what the stored recovery point stands for goes nevertheless: it makes room.
       if (this.options.isNeeded(log) && log.storedStartOffset < log.logStartOffset) continue
       await this.attempt(log, () => this.retire(log))
     }

@@ -12,7 +12,7 @@ import { batchLastOffset, batchSize } from '../../../protocol-codecs/record-batc
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { IndexFiles } from './index-files.ts'
-import { isLargestFrom, lastEntry, namesBatch, namesTimestamp } from './index-trust.ts'
+import { isLargestFrom, lastEntry, namesBatch, namesTimestamp, provenEntry } from './index-trust.ts'
 import { type SegmentFileKind, segmentFileName } from './log-files.ts'
 import type { OpenSegments } from './open-segments.ts'
 import { firstHeader, indexableTimestamp, scanBatches } from './scan-batches.ts'
@@ -188,17 +188,17 @@ export class Segment {
     const stored = this.indexFiles.read()
     const offsets = offsetIndex(stored.offsets)
     const times = timeIndex(stored.times)
-    if (offsets.isDamaged || times.isDamaged) return 0
-    times.truncate(endOffset - this.baseOffset)
-    const youngest = times.last()
-    const entry = youngest && offsets.entryAtOrBelow(youngest.relativeOffset)
-    if (entry === undefined || !namesBatch(this, entry) || !namesTimestamp(this, youngest!, entry.position))
+    const entry = provenEntry(this, offsets, times, endOffset)
+    if (entry === 'damaged') {
+      this.files.logger.info({ segment: this.path }, 'an index does not prove itself; rebuilding it')
       return 0
+    }
+    if (entry === undefined) return 0
     offsets.truncate(entry.relativeOffset + 1)
     this.loadedOffsets = offsets
     this.loadedTimes = times
     this.indexFiles.hold(offsets.count, times.count, true)
-    this.noteStoredMaxTimestamp(youngest)
+    this.noteStoredMaxTimestamp(times.last())
     const first = firstHeader(this)
     if (first !== undefined) this.firstTimestampMs = indexableTimestamp(first, 0)
     return entry.position
