@@ -292,8 +292,11 @@ export class PartitionLog {
 
   /** undefined when everything below `offset` is as durable as acks=all promises here. */
   whenDurable(offset: number): Promise<void> | undefined {
-    if (this.config.writeCaching || offset <= this.durable.offset) return undefined
-    return this.durable.waitFor(offset)
+    // What a damaged producer's state says may lie behind the end, where no sync ever comes.
+    const wanted = Math.min(offset, this.logEndOffset)
+    if (this.config.writeCaching || wanted <= this.durable.offset) return undefined
+    this.environment.syncWanted(this)
+    return this.durable.waitFor(wanted)
   }
 
   /** Resolves when everything below `offset` is on disk, also where acks do not wait for that. */
