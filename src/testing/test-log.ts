@@ -51,7 +51,9 @@ export function openTestLog(directory: string, options: TestLogOptions = {}): Te
   const unsynced = new UnsyncedBytes(Number.POSITIVE_INFINITY, log => commit.settle(log))
   const logs = new LocalLogs(bufferPool(), commit, unsynced)
   const removal = new FileRemoval(disk, clock, silentLogger)
-  const storeLogStarts = () => Promise.resolve()
+  const storeLogStarts = async () => {
+    for (const log of logs.all()) log.storedStartOffset = log.logStartOffset
+  }
   const retention = new RetentionCheck(() => logs.all(), {
     disk,
     clock,
