@@ -91,12 +91,16 @@ function isRunning(pid: number): boolean {
 }
 
 const unknownStartTime = '-'
+const endedStartTime = 'ended'
 
 /** Field 22 of /proc/<pid>/stat: when the process started; '-' where there is no /proc. */
 function processStartTime(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? unknownStartTime
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // A process that has ended, and whose parent has not looked yet, holds nothing.
+    if (fields[0] === 'Z' || fields[0] === 'X') return endedStartTime
+    return fields[19] ?? unknownStartTime
   } catch {
     return unknownStartTime
   }
