@@ -21,6 +21,7 @@ import { atEndOfTurn } from '../../platform/turn.ts'
 import { noteFailedSync } from './failed-sync.ts'
 import type { Journal } from './journal.ts'
 import type { PartitionLog, SyncTarget } from './partition-log.ts'
+import { syncFile } from './sync-file.ts'
 import type { UnsyncedTail } from './unsynced-tail.ts'
 
 const postponedMs = 100
@@ -208,18 +209,9 @@ export class GroupCommit {
 
   /** Names last, so that none stands for a file that is not there yet. */
   private async syncNames(log: PartitionLog, target: SyncTarget): Promise<void> {
-    await Promise.all(target.files.map(path => this.syncFile(path)))
+    await Promise.all(target.files.map(path => syncFile(this.disk, path)))
     await this.disk.syncDirectory(log.directory)
     if (target.directoryIsNew) await this.syncDirectoryName(log)
-  }
-
-  private async syncFile(path: string): Promise<void> {
-    const descriptor = this.disk.openForWrite(path, false)
-    try {
-      await this.disk.sync(descriptor)
-    } finally {
-      this.disk.close(descriptor)
-    }
   }
 
   /** Makes the name of the log's directory durable; one sync does for all that were opened before it. */

@@ -4,6 +4,7 @@
  */
 import type { Disk } from '../../platform/disk.ts'
 import { type OffsetIndex, offsetEntrySize, type TimeIndex, timeEntrySize } from './sparse-index.ts'
+import { syncFile } from './sync-file.ts'
 
 export class IndexFiles {
   private readonly disk: Disk
@@ -77,12 +78,7 @@ export class IndexFiles {
     try {
       for (const path of [paths.offsets, paths.times]) {
         if (areGone()) return
-        const descriptor = disk.openForWrite(path, false)
-        try {
-          await disk.sync(descriptor)
-        } finally {
-          disk.close(descriptor)
-        }
+        await syncFile(disk, path)
       }
     } catch (error) {
       this.wereWritten = true

@@ -5,6 +5,7 @@
 import { dirname } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { syncFile } from './sync-file.ts'
 
 /** Syncs that are under way at the same time. */
 const concurrentSyncs = 8
@@ -30,13 +31,4 @@ export async function syncWrittenByClose(disk: Disk, logs: readonly PartitionLog
   const outcomes = await Promise.allSettled(Array.from({ length: concurrentSyncs }, worker))
   const failed = outcomes.find(outcome => outcome.status === 'rejected')
   if (failed !== undefined) throw failed.reason
-}
-
-async function syncFile(disk: Disk, path: string): Promise<void> {
-  const descriptor = disk.openForWrite(path, false)
-  try {
-    await disk.sync(descriptor)
-  } finally {
-    disk.close(descriptor)
-  }
 }
