@@ -169,6 +169,8 @@ export class World {
     this.observe()
     await this.machine.finish(this.storage.close())
     if (process.disk.isDead) return this.afterDeath()
+    // One that went offline after retention could not be looked at since; what it starts with was stored all the same.
+    this.noteStarts()
     const isWhole = process.struckCount === 0
     if (isWhole) for (const partition of this.catalog.partitions()) partition.promise(partition.end)
     const leaked = process.disk.openCount
