@@ -139,7 +139,6 @@ export function collectingLogger(remarks: string[]): Logger {
   const ignore: LogMethod = () => {}
   const note: LogMethod = (first: string | object, second?: string) => {
     const { err } = first as { err?: Error }
-    if (process.env.DBG) console.error(first)
     remarks.push(
       typeof first === 'string' ? first : `${second}${err === undefined ? '' : `: ${err.message}`}`,
     )

@@ -57,8 +57,14 @@ export function* recover(
           isBehindLoss(log, Math.max(log.logEndOffset, soundUpTo), segment.baseOffset, checkpoints))
       const end = isMisplaced ? 0 : yield* recoverSegment(log, segment, position, checkpoints)
       if (!isMisplaced && end < segment.size && log.logEndOffset === log.segments[i + 1]?.baseOffset) {
-        // The log has gone on behind a cut, which was not synced.
-        segment.truncate(end, log.logEndOffset)
+        // The log has gone on behind a cut, which was not synced; or what lies before the end is not what it was.
+        const { path, size } = segment
+        const { logEndOffset } = log
+        log.environment.logger.warn(
+          { segment: path, position: end, bytesRemoved: size - end, logEndOffset },
+          'a segment goes on behind the offset that the next one begins with; cutting it off there',
+        )
+        segment.truncate(end, logEndOffset)
       } else if (isMisplaced || end < segment.size) {
         const isDamage = log.logEndOffset < recoveryPoint
         cutOff(log, i, end, isDamage ? 'the log is damaged where it was known to be on disk' : 'a torn tail')
