@@ -26,6 +26,7 @@ import {
   writeIdentity,
 } from './directory-identity.ts'
 import { lockDirectory } from './directory-lock.ts'
+import { failedDirectoryMark } from './failed-directory.ts'
 import { parsePartitionDirectoryName } from './log-files.ts'
 import { OffsetCheckpoints } from './offset-checkpoints.ts'
 import { readTopicId } from './partition-metadata.ts'
@@ -37,6 +38,8 @@ export interface ClaimedDirectory {
   /** What lies in it. */
   readonly names: ReadonlySet<string>
   readonly wasShutDownCleanly: boolean
+  /** A sync of one of its logs may have failed in the last run. */
+  readonly hasFailedSync: boolean
   readonly checkpoints: OffsetCheckpoints
   /** Lets another process have it. */
   release(): void
@@ -66,7 +69,9 @@ export interface ClaimOptions {
   readonly logger: Logger
 }
 
-type Found = Omit<ClaimedDirectory, 'identity'> & { readonly identity: FoundIdentity | undefined }
+type Found = Omit<ClaimedDirectory, 'identity' | 'hasFailedSync'> & {
+  readonly identity: FoundIdentity | undefined
+}
 
 /** What may be wrong with folders above ours, which are none of our making. */
 const notOurs: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'])
@@ -112,7 +117,10 @@ export async function claimDirectories(options: ClaimOptions): Promise<Claims> {
       }
       try {
         if (directory.identity === undefined) await syncNamesAbove(options.disk, directory.path)
-        claimed.push({ ...directory, identity: completed(directory, clusterId, options) })
+        const identity = completed(directory, clusterId, options)
+        const mark = failedDirectoryMark(identity.directoryId)
+        const hasFailedSync = found.some(({ names }) => names.has(mark))
+        claimed.push({ ...directory, identity, hasFailedSync })
       } catch (error) {
         directory.release()
         fail(directory.path, error)

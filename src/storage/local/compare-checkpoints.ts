@@ -17,6 +17,8 @@ import { firstHeader, scanBatches } from './scan-batches.ts'
 /** What checkpoints say of one log. */
 export interface Checkpoints {
   readonly wasShutDownCleanly: boolean
+  /** A sync may have failed that could not be noted beside the log. */
+  readonly hasFailedSync?: boolean
   readonly recoveryPoint: number
   /** That is what the last run has stored, and not a guess because that is lost. */
   readonly recoveryPointIsKnown?: boolean

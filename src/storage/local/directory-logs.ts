@@ -167,13 +167,14 @@ export class DirectoryLogs {
     isOwned: boolean,
     journaled?: JournaledOffsets,
   ): Steps<PartitionLog> {
-    const { checkpoints, wasShutDownCleanly } = this.claim
+    const { checkpoints, hasFailedSync, wasShutDownCleanly } = this.claim
     const { disk, logger } = environment
     const name = partitionDirectoryName(partition)
     const path = join(this.claim.path, name)
     if (!isOwned) requireOwner(disk, path, partition.topicId, logger)
     return openSteps(partition, path, config, environment, {
       wasShutDownCleanly,
+      hasFailedSync,
       recoveryPoint: checkpoints.recoveryPoint(name),
       recoveryPointIsKnown: checkpoints.recoveryPointsWereKnown,
       logStartOffset: checkpoints.logStartOffset(name),

@@ -33,6 +33,8 @@ export class GroupCommit {
   journal: Journal | undefined
   /** Set by the owner: told when the names of logs' directories could not be synced, before those who wait are. */
   namesFailed: (error: unknown) => void = () => {}
+  /** Set by the owner: told of a sync that failed, which could not be noted beside the log. */
+  failureNotNoted: () => void = () => {}
   private readonly disk: Disk
   private readonly clock: Clock
   private readonly logger: Logger
@@ -251,7 +253,7 @@ export class GroupCommit {
     }
     this.logger.error({ err: error, directory: log.directory }, 'sync failed; the partition goes offline')
     // Also where it is offline already: the next start has to know.
-    noteFailedSync(log)
+    if (!noteFailedSync(log)) this.failureNotNoted()
     log.goOffline(error)
   }
 

@@ -14,6 +14,7 @@ import { catalogueUnusable, claimDirectories } from './claim-directories.ts'
 import { DataDirectoryError, DirectoryConflictError } from './data-directory.ts'
 import type { DirectoryIdentity } from './directory-identity.ts'
 import { type Opening, offlineLog } from './directory-logs.ts'
+import { FailedDirectories } from './failed-directory.ts'
 import type { JournaledOffsets } from './journaled-offsets.ts'
 import { LocalCatalog } from './local-catalog.ts'
 import { LocalLogs } from './local-logs.ts'
@@ -84,12 +85,14 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
   const holderOf = (log: PartitionLog) => directories.find(directory => directory.holds(log))
   const unsynced = new UnsyncedBytes(options.maxUnsyncedBytes, log => holderOf(log)?.commit.settle(log))
   const logs = new LocalLogs(pool, { idle: () => each(({ commit }) => commit.idle()) }, unsynced)
+  const failedDirectories = new FailedDirectories(() => directories, disk, logger)
   const shared = {
     openSegments: new OpenSegments(options.maxOpenSegments),
     unsynced,
     maxConcurrentSyncs: Math.max(1, Math.floor(halfOfThreadPool() / claimed.length)),
     isOnly,
     config: metadataConfig,
+    syncFailed: (directoryId: string) => failedDirectories.note(directoryId),
     offsetsMoved: logs.offsetsMoved.bind(logs),
   }
   const directories = claimed.map(claim => new LogDirectory(claim, options, shared))
@@ -172,6 +175,7 @@ export async function openLocalStorage(options: LocalStorageOptions): Promise<Lo
     for (const directory of directories) await step(directory, () => directory.replay(find))
     for (const directory of directories) await step(directory, () => directory.syncFound())
     for (const directory of directories) await step(directory, () => directory.settle())
+    for (const { hadFailedSync, id } of online()) if (hadFailedSync) failedDirectories.forget(id)
 
     /** Makes logs for the partitions of a topic that have none. */
     const addLogs = async (topic: CatalogTopic): Promise<void> => {

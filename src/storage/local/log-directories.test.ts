@@ -461,6 +461,23 @@ t.test('a directory that fails while the broker runs', async t => {
     t.notOk(storage.directories[1]!.isOffline)
   })
 
+  await t.test('that takes no mark of a failed sync has another one marked for it', async t => {
+    const { directories, disk, partitions, storage } = await running(t, { isJournalEnabled: false })
+    for (const operation of ['sync', 'openForWrite', 'replaceFile'] as const)
+      disk.inject({ operation, path: /b\//, code: 'EIO' })
+    t.same(await appendToEach(storage, partitions, 'y'), inB)
+    const marks = (directory: string) =>
+      fs.readdirSync(directory).filter(name => name.startsWith('failed-sync'))
+    t.same(marks(directories[0]), [`failed-sync.${property(directories[1], 'directory.id')}`])
+    const copies = killed(t, directories) as [string, string]
+    const next = faultyDisk()
+    const again = await open(t, copies, { disk: next })
+    t.equal(next.callsOf('write', /b\/events-1\/.*\.log$/).length, 2, 'what the kernel shows is written anew')
+    t.equal(next.callsOf('write', /a\/events-0\/.*\.log$/).length, 0)
+    t.same(await readEach(again, partitions), Array(4).fill(['0:x', '1:y']))
+    t.same([...marks(copies[0]), ...marks(copies[1])], [], 'the mark goes when that is on disk')
+  })
+
   await t.test('for want of room: it is tried again, as in a directory that is the only one', async t => {
     const { clock, disk, partitions, storage } = await running(t)
     const full = disk.inject({ operation: 'replaceFile', path: /b\/.*offset-checkpoint$/, code: 'ENOSPC' })

@@ -70,6 +70,8 @@ export interface SharedByDirectories {
   readonly isOnly: boolean
   /** Of the broker's own logs. */
   readonly config: TopicConfig
+  /** A sync has failed in the directory with this id, which takes no mark of that. */
+  syncFailed(directoryId: string): void
   offsetsMoved(log: PartitionLog): void
 }
 
@@ -106,6 +108,7 @@ export class LogDirectory {
     this.shared = shared
     this.commit = new GroupCommit(disk, clock, logger, shared.maxConcurrentSyncs)
     this.commit.namesFailed = error => this.fileFailed(error)
+    this.commit.failureNotNoted = () => shared.syncFailed(this.id)
     this.removal = new FileRemoval(disk, clock, logger)
     this.environment = {
       disk,
@@ -144,6 +147,10 @@ export class LogDirectory {
 
   get id(): string {
     return this.claim.identity.directoryId
+  }
+
+  get hadFailedSync(): boolean {
+    return this.claim.hasFailedSync
   }
 
   get isOffline(): boolean {

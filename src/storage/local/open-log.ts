@@ -50,6 +50,7 @@ export function* openSteps(
   log.epochs.load()
   log.epochs.mayBeUnsynced = !checkpoints.wasShutDownCleanly && log.epochs.latest() >= 0
   const found = tidyDirectory(log)
+  if (checkpoints.hasFailedSync) log.hasFailedSync = true
   for (const baseOffset of found.segments) {
     const size = disk.sizeOf(join(directory, segmentFileName(baseOffset, 'log')))
     log.segments.push(new Segment({ ...environment, directory }, baseOffset, size, false))
