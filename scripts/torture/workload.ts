@@ -220,6 +220,14 @@ async function startConsumer(
     maxWaitTimeInMs: 200,
     retry: patience,
   })
+  const { COMMIT_OFFSETS } = consumer.events
+  // One that is being stopped resolves `commitOffsets` without sending it; the event comes with the broker's answer.
+  consumer.on(COMMIT_OFFSETS, ({ payload }) => {
+    for (const { partition, offset } of payload.topics.flatMap(({ partitions }) => partitions)) {
+      ledger.committed(partition, Number(offset))
+      committed()
+    }
+  })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   await consumer.run({
@@ -236,8 +244,6 @@ async function startConsumer(
       }
       const offset = Number(batch.lastOffset()) + 1
       await consumer.commitOffsets([{ topic, partition: batch.partition, offset: String(offset) }])
-      ledger.committed(batch.partition, offset)
-      committed()
       await heartbeat()
     },
   })

@@ -147,6 +147,14 @@ async function runMember({ bootstrap, ledger }: LoadOptions, state: LoadState, n
       maxWaitTimeInMs: 100,
     })
     try {
+      const { COMMIT_OFFSETS } = consumer.events
+      // One that is being stopped resolves `commitOffsets` without sending it; the event comes with the broker's answer.
+      consumer.on(COMMIT_OFFSETS, ({ payload }) => {
+        for (const { partition, offset } of payload.topics.flatMap(({ partitions }) => partitions)) {
+          ledger.committed(partition, Number(offset))
+          state.commits++
+        }
+      })
       await consumer.connect()
       await consumer.subscribe({ topic, fromBeginning: true })
       const crashed = new Promise<void>(resolve => {
@@ -167,8 +175,6 @@ async function runMember({ bootstrap, ledger }: LoadOptions, state: LoadState, n
           const next = Number(batch.lastOffset()) + 1
           try {
             await consumer.commitOffsets([{ topic, partition: batch.partition, offset: String(next) }])
-            ledger.committed(batch.partition, next)
-            state.commits++
           } catch (error) {
             count(state.refusedCommits, error)
           }
