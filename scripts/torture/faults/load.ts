@@ -159,7 +159,9 @@ async function runMember({ bootstrap, ledger }: LoadOptions, state: LoadState, n
       await consumer.subscribe({ topic, fromBeginning: true })
       const crashed = new Promise<void>(resolve => {
         consumer.on(consumer.events.CRASH, ({ payload }) => {
-          if (!payload.restart) resolve()
+          if (payload.restart) return
+          count(state.refusedCommits, payload.error)
+          resolve()
         })
       })
       await consumer.run({
@@ -182,8 +184,9 @@ async function runMember({ bootstrap, ledger }: LoadOptions, state: LoadState, n
         },
       })
       while (state.isRunning && (await Promise.race([crashed.then(() => false), delay(100, true)])));
-    } catch {
-      // What keeps a member from joining keeps it from committing, which is counted.
+    } catch (error) {
+      // What keeps a member from joining keeps it from committing.
+      count(state.refusedCommits, error)
       await delay(refusedPauseMs)
     }
     await consumer.disconnect().catch(() => undefined)

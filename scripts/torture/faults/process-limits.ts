@@ -99,12 +99,13 @@ function floodWith(port: number): { end(): void } {
   const sockets = new Set<Socket>()
   let isOver = false
   const open = (): void => {
+    if (isOver) return
     const socket = connect(port, '127.0.0.1')
     sockets.add(socket)
     socket.on('error', () => undefined)
     socket.once('close', () => {
       sockets.delete(socket)
-      if (!isOver) setTimeout(open, 100)
+      setTimeout(open, 100)
     })
   }
   for (let i = 0; i < manyConnections; i++) open()

@@ -197,7 +197,10 @@ export class Stage {
   }
 
   async until(isSo: () => boolean, what: string): Promise<void> {
-    if (!(await this.became(isSo))) throw new Error(`waited ${patienceMs / 1000} s in vain until ${what}`)
+    if (await this.became(isSo)) return
+    const { refused, refusedCommits } = this.load!
+    const got = `producers got ${words(refused)}, members ${words(refusedCommits)}`
+    throw new Error(`waited ${patienceMs / 1000} s in vain until ${what}; ${got}`)
   }
 
   async became(isSo: () => boolean, withinMs = patienceMs): Promise<boolean> {
