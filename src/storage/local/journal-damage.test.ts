@@ -6,68 +6,20 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { batchField, batchSize } from '../../../protocol-codecs/record-batch.ts'
-import { silentLogger } from '../../platform/logger.ts'
 import { type FaultyDisk, faultyDisk } from '../../testing/faulty-disk.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'
 import {
-  logOf,
-  openTestStorage,
-  readAll,
-  type TestBatch,
-  type TestStorageOptions,
-  temporaryDirectory,
-  testBatch,
-} from '../../testing/test-storage.ts'
-import type { AppendResult, PartitionRef } from '../partition-log.ts'
+  appendToAll,
+  collectingLogger,
+  copyOf,
+  loseFilesOf,
+  storageWithTopic,
+} from '../../testing/storage-with-topic.ts'
+import { logOf, openTestStorage, readAll } from '../../testing/test-storage.ts'
+import type { PartitionRef } from '../partition-log.ts'
 import type { LocalStorage } from './local-storage.ts'
 
 const firstSegment = `${'0'.repeat(20)}.log`
-
-async function setUp(t: Test, options: Partial<TestStorageOptions> = {}) {
-  const directory = temporaryDirectory(t)
-  const disk = faultyDisk()
-  const storage = await openTestStorage({ directory, disk, ...options })
-  t.teardown(() => storage.close())
-  const change = { type: 'create-topic' as const, name: 'events', partitionCount: 4, configs: {} }
-  const { partitions } = (await storage.catalog.change(change)).topics.get('events')!
-  return { directory, disk, storage, partitions }
-}
-
-async function appendToAll(
-  storage: LocalStorage,
-  partitions: readonly PartitionRef[],
-  batch: TestBatch,
-): Promise<AppendResult[]> {
-  const items = partitions.map(partition => ({
-    partition,
-    batch: testBatch(batch),
-    origin: 'client' as const,
-  }))
-  return storage.logs.append(items, 'durable')
-}
-
-/** A copy of a directory as it is on the live disk: what a kill -9 leaves. */
-function copyOf(t: Test, directory: string): string {
-  const copy = temporaryDirectory(t)
-  fs.cpSync(directory, copy, { recursive: true })
-  fs.rmSync(join(copy, '.lock'), { force: true })
-  return copy
-}
-
-/** As if nothing of this log's own had come to disk. */
-function loseFilesOf(copy: string, partition: PartitionRef): void {
-  fs.rmSync(join(copy, `events-${partition.index}`), { recursive: true })
-}
-
-/** A logger that counts what it is told of a level. */
-function countingLogger() {
-  const messages: string[] = []
-  const note = (_: unknown, message?: string): void => {
-    messages.push(message ?? '')
-  }
-  const logger = { ...silentLogger, warn: note, error: note, child: () => logger }
-  return { logger, messages }
-}
 
 t.test('what is damaged in the middle', async t => {
   const journalFile = (copy: string) => join(copy, '__journal-0', firstSegment)
@@ -75,7 +27,7 @@ t.test('what is damaged in the middle', async t => {
 
   /** Three entries in the journal, and nothing of the logs' own unless it is kept. */
   async function crashed(t: Test, { isKept = false } = {}) {
-    const { directory, storage, partitions } = await setUp(t)
+    const { directory, storage, partitions } = await storageWithTopic(t)
     for (const value of values) await appendToAll(storage, partitions, { values: [value] })
     const copy = copyOf(t, directory)
     if (!isKept) for (const partition of partitions) loseFilesOf(copy, partition)
@@ -86,7 +38,7 @@ t.test('what is damaged in the middle', async t => {
   }
 
   async function open(t: Test, copy: string) {
-    const { logger, messages } = countingLogger()
+    const { logger, messages } = collectingLogger()
     const storage = await openTestStorage({ directory: copy, logger })
     t.teardown(() => storage.close())
     return { storage, messages }
@@ -177,7 +129,7 @@ t.test('what an offline log needs', async t => {
 
   t.test('is held for it while the others go on with the journal', async t => {
     const clock = new ManualClock()
-    const { directory, storage, disk, partitions } = await setUp(t, { clock })
+    const { directory, storage, disk, partitions } = await storageWithTopic(t, { clock })
     await appendToAll(storage, partitions, { values: ['acknowledged'] })
     disk.inject({ operation: 'sync', path: /events-2\/.*\.log$/, code: 'EIO' })
     clock.advance(60_000)
@@ -195,7 +147,7 @@ t.test('what an offline log needs', async t => {
   })
 
   t.test('is held over a start that cannot open it, and given back by one that can', async t => {
-    const { directory, storage, partitions } = await setUp(t)
+    const { directory, storage, partitions } = await storageWithTopic(t)
     await appendToAll(storage, partitions, { values: ['acknowledged'] })
     const copy = copyOf(t, directory)
     // The end is torn as well: in front of what is written next it must not look like damage.
@@ -212,7 +164,7 @@ t.test('what an offline log needs', async t => {
     await appendToAll(broken, others, { values: ['last'] })
     const next = copyOf(t, copy)
     for (const partition of partitions) fs.truncateSync(join(next, `events-${partition.index}`, firstSegment))
-    const { logger, messages } = countingLogger()
+    const { logger, messages } = collectingLogger()
     const again = await openTestStorage({ directory: next, logger })
     t.teardown(() => again.close())
     t.same(await readAll(again.logs, partitions[2]!), ['0:acknowledged'])
@@ -223,7 +175,7 @@ t.test('what an offline log needs', async t => {
 
   t.test('is let go when its topic is deleted', async t => {
     const clock = new ManualClock()
-    const { directory, storage, disk, partitions } = await setUp(t, { clock })
+    const { directory, storage, disk, partitions } = await storageWithTopic(t, { clock })
     await appendToAll(storage, partitions, { values: ['a'] })
     disk.inject({ operation: 'sync', path: /events-2\/.*\.log$/, code: 'EIO' })
     clock.advance(60_000)

@@ -4,84 +4,25 @@
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { silentLogger } from '../../platform/logger.ts'
+import t from 'tap'
 import { faultyDisk } from '../../testing/faulty-disk.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'
 import {
-  append,
-  logOf,
-  openTestStorage,
-  readAll,
-  type TestBatch,
-  type TestStorageOptions,
-  temporaryDirectory,
-  testBatch,
-  until,
-} from '../../testing/test-storage.ts'
-import type { AppendResult, PartitionRef } from '../partition-log.ts'
+  appendToAll,
+  collectingLogger,
+  copyOf,
+  createTopic,
+  loseFilesOf,
+  storageWithTopic,
+} from '../../testing/storage-with-topic.ts'
+import { append, logOf, openTestStorage, readAll, testBatch, until } from '../../testing/test-storage.ts'
 import { DurableEnd } from './durable-end.ts'
-import type { LocalStorage } from './local-storage.ts'
 
 const firstSegment = `${'0'.repeat(20)}.log`
 
-async function setUp(
-  t: Test,
-  options: Partial<TestStorageOptions> & { partitionCount?: number; configs?: Record<string, string> } = {},
-) {
-  const { partitionCount = 4, configs = {}, ...storageOptions } = options
-  const directory = temporaryDirectory(t)
-  const disk = faultyDisk()
-  const storage = await openTestStorage({ directory, disk, ...storageOptions })
-  t.teardown(() => storage.close())
-  const partitions = await createTopic(storage, partitionCount, configs)
-  return { directory, disk, storage, partitions, journal: join(directory, '__journal-0') }
-}
-
-async function createTopic(storage: LocalStorage, partitionCount: number, configs = {}) {
-  const change = { type: 'create-topic' as const, name: 'events', partitionCount, configs }
-  return (await storage.catalog.change(change)).topics.get('events')!.partitions
-}
-
-async function appendToAll(
-  storage: LocalStorage,
-  partitions: readonly PartitionRef[],
-  batch: TestBatch,
-): Promise<AppendResult[]> {
-  const items = partitions.map(partition => ({
-    partition,
-    batch: testBatch(batch),
-    origin: 'client' as const,
-  }))
-  return storage.logs.append(items, 'durable')
-}
-
-/** A copy of a directory as it is on the live disk: what a kill -9 leaves. */
-function copyOf(t: Test, directory: string): string {
-  const copy = temporaryDirectory(t)
-  fs.cpSync(directory, copy, { recursive: true })
-  fs.rmSync(join(copy, '.lock'), { force: true })
-  return copy
-}
-
-/** As if nothing of this log's own had come to disk. */
-function loseFilesOf(copy: string, partition: PartitionRef): void {
-  fs.rmSync(join(copy, `events-${partition.index}`), { recursive: true })
-}
-
-/** A logger that counts what it is told of a level. */
-function countingLogger() {
-  const messages: string[] = []
-  const note = (_: unknown, message?: string): void => {
-    messages.push(message ?? '')
-  }
-  const logger = { ...silentLogger, warn: note, error: note, child: () => logger }
-  return { logger, messages }
-}
-
 t.test('what is lost of the own files', async t => {
   t.test('a batch that reaches over the log start keeps its offsets', async t => {
-    const { directory, storage, partitions } = await setUp(t)
+    const { directory, storage, partitions } = await storageWithTopic(t)
     await appendToAll(storage, partitions, { values: ['a', 'b', 'c'] })
     await appendToAll(storage, partitions, { values: ['d'] })
     for (const partition of partitions) await storage.logs.deleteBefore(partition, 1)
@@ -97,7 +38,7 @@ t.test('what is lost of the own files', async t => {
   })
 
   t.test('the first segment: the log does not begin with the second', async t => {
-    const { directory, storage, partitions } = await setUp(t, {
+    const { directory, storage, partitions } = await storageWithTopic(t, {
       configs: { 'internal.segment.bytes': '200' },
     })
     const values = ['a', 'b', 'c', 'd', 'e', 'f']
@@ -114,7 +55,7 @@ t.test('what is lost of the own files', async t => {
   })
 
   t.test('nothing behind a gap that the journal does not fill, whatever the checkpoints say', async t => {
-    const { directory, storage, partitions } = await setUp(t)
+    const { directory, storage, partitions } = await storageWithTopic(t)
     await appendToAll(storage, partitions, { values: ['a'] })
     await storage.close()
     // A gap as compaction leaves it, or damage of long ago.
@@ -135,7 +76,7 @@ t.test('what is lost of the own files', async t => {
 
   t.test('what a failed sync may not have written is written again, not only synced again', async t => {
     const clock = new ManualClock()
-    const { directory, storage, disk, partitions } = await setUp(t, { clock })
+    const { directory, storage, disk, partitions } = await storageWithTopic(t, { clock })
     await appendToAll(storage, partitions, { values: ['a'] })
     disk.inject({ operation: 'sync', path: /events-2\/.*\.log$/, code: 'EIO' })
     clock.advance(60_000)
@@ -152,7 +93,7 @@ t.test('what is lost of the own files', async t => {
 
 t.test('who waits', async t => {
   t.test('a log with more than fits an entry is not kept waiting by others', async t => {
-    const { storage, partitions } = await setUp(t, { partitionCount: 141 })
+    const { storage, partitions } = await storageWithTopic(t, { partitionCount: 141 })
     const lanes = [partitions.slice(1, 71), partitions.slice(71)]
     let rounds = 0
     let isDone = false
@@ -171,7 +112,7 @@ t.test('who waits', async t => {
   })
 
   t.test('one log with much to write leaves the journal to the others', async t => {
-    const { storage, disk, partitions } = await setUp(t)
+    const { storage, disk, partitions } = await storageWithTopic(t)
     await appendToAll(storage, partitions, { values: ['names are safe by now'] })
     disk.calls.length = 0
     const items = partitions.map((partition, n) => ({
@@ -193,7 +134,7 @@ t.test('who waits', async t => {
   })
 
   t.test('idle comes also when a log has nothing new and others never rest', async t => {
-    const { storage, partitions } = await setUp(t)
+    const { storage, partitions } = await storageWithTopic(t)
     await appendToAll(storage, partitions, { values: ['a'] })
     let isDone = false
     const work = (async () => {
@@ -213,7 +154,7 @@ t.test('what fails', async t => {
     'no descriptor for the journal: nobody waits for one, and nothing is written over and over',
     async t => {
       const clock = new ManualClock()
-      const { storage, disk, partitions, directory } = await setUp(t, { clock })
+      const { storage, disk, partitions, directory } = await storageWithTopic(t, { clock })
       const fault = disk.inject({ operation: 'syncDirectory', path: /__journal-0$/, code: 'EMFILE' })
       for (const value of ['a', 'b', 'c']) {
         const results = await appendToAll(storage, partitions, { values: [value] })
@@ -235,9 +176,9 @@ t.test('what fails', async t => {
   t.test(
     'a full disk is reported now and then, not with every append, and the journal comes back',
     async t => {
-      const { logger, messages } = countingLogger()
+      const { logger, messages } = collectingLogger()
       const clock = new ManualClock()
-      const { storage, disk, partitions } = await setUp(t, { logger, clock })
+      const { storage, disk, partitions } = await storageWithTopic(t, { logger, clock })
       await appendToAll(storage, partitions, { values: ['a'] })
       const fault = disk.inject({ operation: 'write', path: /__journal-0\/.*\.log$/, code: 'ENOSPC' })
       for (let n = 0; n < 20; n++) await appendToAll(storage, partitions, { values: ['b'] })
@@ -252,8 +193,8 @@ t.test('what fails', async t => {
   )
 
   t.test('a journal that cannot be written is given up, once', async t => {
-    const { logger, messages } = countingLogger()
-    const { storage, disk, partitions } = await setUp(t, { logger })
+    const { logger, messages } = collectingLogger()
+    const { storage, disk, partitions } = await storageWithTopic(t, { logger })
     await appendToAll(storage, partitions, { values: ['a'] })
     disk.inject({ operation: 'write', path: /__journal-0\/.*\.log$/, code: 'EIO' })
     disk.calls.length = 0
@@ -263,7 +204,7 @@ t.test('what fails', async t => {
   })
 
   t.test('a log that cannot be read back is synced by itself, and spoils nothing for the others', async t => {
-    const { storage, disk, partitions } = await setUp(t)
+    const { storage, disk, partitions } = await storageWithTopic(t)
     await appendToAll(storage, partitions, { values: ['a'] })
     disk.inject({ operation: 'read', path: /events-0\/.*\.log$/, code: 'EIO' })
     disk.calls.length = 0
@@ -282,7 +223,7 @@ t.test('how it goes', async t => {
     'after recovery there is none, in use or not, and a second crash has nothing to complete',
     async t => {
       for (const isJournalEnabled of [true, false]) {
-        const { directory, storage, partitions } = await setUp(t)
+        const { directory, storage, partitions } = await storageWithTopic(t)
         await appendToAll(storage, partitions, { values: ['a'] })
         const copy = copyOf(t, directory)
         const again = await openTestStorage({ directory: copy, isJournalEnabled })
@@ -296,7 +237,7 @@ t.test('how it goes', async t => {
   )
 
   t.test('one that cannot be removed does not keep the broker from starting', async t => {
-    const { directory, storage, partitions } = await setUp(t)
+    const { directory, storage, partitions } = await storageWithTopic(t)
     await appendToAll(storage, partitions, { values: ['a'] })
     const copy = copyOf(t, directory)
     const disk = faultyDisk()
@@ -311,7 +252,7 @@ t.test('how it goes', async t => {
 
   t.test('an idle broker has no journal, and does nothing about it', async t => {
     const clock = new ManualClock()
-    const { storage, disk, partitions, journal } = await setUp(t, { clock })
+    const { storage, disk, partitions, journal } = await storageWithTopic(t, { clock })
     await appendToAll(storage, partitions, { values: ['a'] })
     await storage.catalog.change({ type: 'delete-topic', id: partitions[0]!.topicId })
     for (let n = 0; n < 3; n++) {
@@ -335,7 +276,7 @@ t.test('names', async t => {
   t.test(
     'a deleted topic has lost its directories for good before a new one of its name gets them',
     async t => {
-      const { directory, storage, disk, partitions } = await setUp(t)
+      const { directory, storage, disk, partitions } = await storageWithTopic(t)
       await appendToAll(storage, partitions, { values: ['old'] })
       disk.calls.length = 0
       await storage.catalog.change({ type: 'delete-topic', id: partitions[0]!.topicId })
@@ -349,7 +290,7 @@ t.test('names', async t => {
   )
 
   t.test('a segment found empty after a crash has a name that nobody has synced', async t => {
-    const { directory, storage, partitions } = await setUp(t)
+    const { directory, storage, partitions } = await storageWithTopic(t)
     await append(storage.logs, partitions[0]!, { values: ['a'] })
     await append(storage.logs, partitions[1]!, { values: ['a'] })
     await storage.close()
@@ -374,7 +315,7 @@ t.test('retention', async t => {
 
   t.test('where a log starts is stored before its segments lose their names', async t => {
     const clock = new ManualClock()
-    const { storage, disk, partitions } = await setUp(t, { clock, configs })
+    const { storage, disk, partitions } = await storageWithTopic(t, { clock, configs })
     for (const value of ['a', 'b', 'c', 'd']) await appendToAll(storage, partitions, { values: [value] })
     disk.calls.length = 0
     clock.advance(30_000)
@@ -392,7 +333,7 @@ t.test('retention', async t => {
 
   t.test('a segment that is back after a power loss, torn, does not move the log end', async t => {
     const clock = new ManualClock()
-    const { directory, storage, partitions } = await setUp(t, { clock, configs })
+    const { directory, storage, partitions } = await storageWithTopic(t, { clock, configs })
     for (const value of ['a', 'b', 'c', 'd']) await appendToAll(storage, partitions, { values: [value] })
     clock.advance(30_000)
     await storage.retention.idle()
@@ -411,7 +352,12 @@ t.test('retention', async t => {
 
   t.test('where the log start cannot be stored only what was synced by itself goes', async t => {
     const clock = new ManualClock()
-    const { directory, disk, storage: first, partitions: made } = await setUp(t, { clock, configs })
+    const {
+      directory,
+      disk,
+      storage: first,
+      partitions: made,
+    } = await storageWithTopic(t, { clock, configs })
     for (const value of ['a', 'b', 'c', 'd']) await appendToAll(first, made, { values: [value] })
     // The recovery points are stored, and then the journal has something of all but one.
     await first.close()

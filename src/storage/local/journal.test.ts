@@ -2,9 +2,10 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type FaultyDisk, faultyDisk } from '../../testing/faulty-disk.ts'
+import { faultyDisk } from '../../testing/faulty-disk.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'
 import { powerLossDisk } from '../../testing/power-loss-disk.ts'
+import { appendToAll, copyOf, createTopic, storageWithTopic } from '../../testing/storage-with-topic.ts'
 import {
   append,
   logOf,
@@ -12,58 +13,29 @@ import {
   readAll,
   type TestStorageOptions,
   temporaryDirectory,
-  testBatch,
 } from '../../testing/test-storage.ts'
 import type { AppendResult, PartitionRef } from '../partition-log.ts'
 import type { LocalStorage } from './local-storage.ts'
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-async function createTopic(storage: LocalStorage, partitionCount: number, configs = {}) {
-  const change = { type: 'create-topic' as const, name: 'events', partitionCount, configs }
-  return (await storage.catalog.change(change)).topics.get('events')!.partitions
-}
-
-/** One batch for each partition in one call, as one Produce request brings them; waits until they are durable. */
-async function appendToAll(
-  storage: LocalStorage,
-  partitions: readonly PartitionRef[],
-  value: string,
-): Promise<AppendResult[]> {
-  const items = partitions.map(partition => ({
-    partition,
-    batch: testBatch({ values: [value] }),
-    origin: 'client' as const,
-  }))
-  return storage.logs.append(items, 'durable')
-}
-
 const errorsOf = (results: readonly AppendResult[]): string[] => [
   ...new Set(results.map(({ error }) => error)),
 ]
 
 async function setUp(t: Test, options: Partial<TestStorageOptions> = {}) {
-  const directory = temporaryDirectory(t)
-  const disk: FaultyDisk = faultyDisk()
-  const storage = await openTestStorage({ directory, disk, ...options })
-  t.teardown(() => storage.close())
-  const partitions = await createTopic(storage, 10)
-  disk.calls.length = 0
-  const journalExists = (): boolean => fs.existsSync(join(directory, '__journal-0'))
-  return { directory, disk, storage, partitions, journalExists }
+  const opened = await storageWithTopic(t, { partitionCount: 10, ...options })
+  opened.disk.calls.length = 0
+  return { ...opened, journalExists: () => fs.existsSync(opened.journal) }
 }
 
-/** A copy of a directory as it is on the live disk: what a kill -9 leaves. */
-function copyOf(t: Test, directory: string): string {
-  const copy = temporaryDirectory(t)
-  fs.cpSync(directory, copy, { recursive: true })
-  fs.rmSync(join(copy, '.lock'), { force: true })
-  return copy
-}
+/** One batch for each partition in one call. */
+const appendValue = (storage: LocalStorage, partitions: readonly PartitionRef[], value: string) =>
+  appendToAll(storage, partitions, { values: [value] })
 
 t.test('batches for ten partitions are durable after one sync, and readable', async t => {
   const { storage, disk, partitions } = await setUp(t)
-  t.same(errorsOf(await appendToAll(storage, partitions, 'a')), ['NONE'])
+  t.same(errorsOf(await appendValue(storage, partitions, 'a')), ['NONE'])
   t.same(
     disk.callsOf('sync').filter(({ path }) => /events-\d/.test(path)),
     [],
@@ -71,7 +43,7 @@ t.test('batches for ten partitions are durable after one sync, and readable', as
   )
   t.ok(disk.callsOf('sync', /__journal-0.*\.log$/).length, 'but the journal')
   disk.calls.length = 0
-  await appendToAll(storage, partitions, 'b')
+  await appendValue(storage, partitions, 'b')
   t.same(
     disk.callsOf('sync').map(({ path }) => path.slice(-24)),
     ['00000000000000000000.log'],
@@ -88,26 +60,26 @@ t.test('one partition alone is synced in its own file', async t => {
 
 t.test('large batches go to their own files, not everywhere twice', async t => {
   const { storage, partitions, journalExists } = await setUp(t)
-  await appendToAll(storage, partitions, 'x'.repeat(70_000))
+  await appendValue(storage, partitions, 'x'.repeat(70_000))
   t.notOk(journalExists())
 })
 
 t.test('topics with write.caching leave the journal alone', async t => {
   const { storage, partitions, journalExists } = await setUp(t, { writeCaching: true })
-  await appendToAll(storage, partitions, 'a')
+  await appendValue(storage, partitions, 'a')
   t.notOk(journalExists())
 })
 
 t.test('log.journal.enable=false syncs every log in its own file', async t => {
   const { storage, disk, partitions, journalExists } = await setUp(t, { isJournalEnabled: false })
-  await appendToAll(storage, partitions, 'a')
+  await appendValue(storage, partitions, 'a')
   t.equal(disk.callsOf('sync', /events-\d\/.*\.log$/).length, 10)
   t.notOk(journalExists())
 })
 
 t.test('a clean stop leaves no journal, and everything in its place', async t => {
   const { directory, storage, partitions, journalExists } = await setUp(t)
-  await appendToAll(storage, partitions, 'a')
+  await appendValue(storage, partitions, 'a')
   t.ok(journalExists())
   await storage.close()
   t.notOk(journalExists())
@@ -121,7 +93,7 @@ t.test(
   'recovery gives logs what they lack, whatever was lost of their files, and a second time nothing',
   async t => {
     const { directory, storage, partitions } = await setUp(t)
-    for (const value of ['a', 'b', 'c']) await appendToAll(storage, partitions, value)
+    for (const value of ['a', 'b', 'c']) await appendValue(storage, partitions, value)
     const copy = copyOf(t, directory)
     fs.rmSync(join(copy, 'events-0'), { recursive: true })
     fs.truncateSync(join(copy, 'events-1', '00000000000000000000.log'), 0)
@@ -151,7 +123,7 @@ t.test('a segment that came to disk before the one in front of it does not hide 
   t.teardown(() => storage.close())
   const partitions = await createTopic(storage, 3, { 'internal.segment.bytes': '200' })
   const values = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
-  for (const value of values) await appendToAll(storage, partitions, value)
+  for (const value of values) await appendValue(storage, partitions, value)
   const copy = copyOf(t, directory)
   fs.rmSync(join(copy, 'recovery-point-offset-checkpoint'), { force: true })
   const segments = fs.readdirSync(join(copy, 'events-1')).filter(name => name.endsWith('.log'))
@@ -169,7 +141,7 @@ t.test('a segment that came to disk before the one in front of it does not hide 
 
 t.test('a torn end of the journal is cut off: nobody was told of it', async t => {
   const { directory, storage, partitions } = await setUp(t)
-  await appendToAll(storage, partitions, 'a')
+  await appendValue(storage, partitions, 'a')
   const copy = copyOf(t, directory)
   for (const { index } of partitions) fs.truncateSync(join(copy, `events-${index}`, `${'0'.repeat(20)}.log`))
   fs.appendFileSync(join(copy, '__journal-0', `${'0'.repeat(20)}.log`), Buffer.alloc(100, 1))
@@ -180,7 +152,7 @@ t.test('a torn end of the journal is cut off: nobody was told of it', async t =>
 
 t.test('what the journal has of a deleted topic does not come back with a new one of its name', async t => {
   const { directory, storage, partitions } = await setUp(t)
-  await appendToAll(storage, partitions, 'old')
+  await appendValue(storage, partitions, 'old')
   await storage.catalog.change({ type: 'delete-topic', id: partitions[0]!.topicId })
   await createTopic(storage, 10)
   const again = await openTestStorage({ directory: copyOf(t, directory) })
@@ -192,7 +164,7 @@ t.test('what the journal has of a deleted topic does not come back with a new on
 
 t.test('records below the log start do not come back', async t => {
   const { directory, storage, partitions } = await setUp(t)
-  for (const value of ['a', 'b']) await appendToAll(storage, partitions, value)
+  for (const value of ['a', 'b']) await appendValue(storage, partitions, value)
   for (const partition of partitions) await storage.logs.deleteBefore(partition, 2)
   const copy = copyOf(t, directory)
   for (const { index } of partitions) fs.truncateSync(join(copy, `events-${index}`, `${'0'.repeat(20)}.log`))
@@ -212,11 +184,11 @@ t.test('a journal that has no room, or cannot be synced, costs time and nothing 
     ['openForWrite', 'EMFILE'],
   ] as const) {
     const { directory, storage, disk, partitions } = await setUp(t)
-    await appendToAll(storage, partitions, 'a')
+    await appendValue(storage, partitions, 'a')
     const fault = disk.inject({ operation, path: /__journal-0.*\.log$/, code })
-    t.same(errorsOf(await appendToAll(storage, partitions, 'b')), ['NONE'], `${operation} ${code}`)
+    t.same(errorsOf(await appendValue(storage, partitions, 'b')), ['NONE'], `${operation} ${code}`)
     fault.heal()
-    t.same(errorsOf(await appendToAll(storage, partitions, 'c')), ['NONE'])
+    t.same(errorsOf(await appendValue(storage, partitions, 'c')), ['NONE'])
     const again = await openTestStorage({ directory: copyOf(t, directory) })
     for (const partition of partitions) t.same(await readAll(again.logs, partition), ['0:a', '1:b', '2:c'])
     await again.close()
@@ -228,7 +200,7 @@ t.test('a journal that has no room, or cannot be synced, costs time and nothing 
 t.test('the journal goes when the logs have been synced, which happens now and then', async t => {
   const clock = new ManualClock()
   const { directory, storage, partitions } = await setUp(t, { clock })
-  await appendToAll(storage, partitions, 'a')
+  await appendValue(storage, partitions, 'a')
   t.equal(logOf(storage, 'events', 3).recoveryPoint, 0, 'durable in the journal only')
   clock.advance(60_000)
   await storage.logs.idle()
@@ -240,7 +212,7 @@ t.test('the journal goes when the logs have been synced, which happens now and t
 
 t.test('what an offline log may lack stays in the journal until a start can open it', async t => {
   const { directory, storage, partitions } = await setUp(t)
-  await appendToAll(storage, partitions, 'a')
+  await appendValue(storage, partitions, 'a')
   const copy = copyOf(t, directory)
   fs.truncateSync(join(copy, 'events-4', `${'0'.repeat(20)}.log`))
   const disk = faultyDisk()
@@ -259,10 +231,10 @@ t.test('what an offline log may lack stays in the journal until a start can open
 t.test('damage below what the journal has is reported, and what follows is kept', async t => {
   const clock = new ManualClock()
   const { directory, storage, partitions } = await setUp(t, { clock })
-  await appendToAll(storage, partitions, 'a')
+  await appendValue(storage, partitions, 'a')
   clock.advance(60_000)
   await storage.logs.idle()
-  await appendToAll(storage, partitions, 'b')
+  await appendValue(storage, partitions, 'b')
   const copy = copyOf(t, directory)
   fs.rmSync(join(copy, 'recovery-point-offset-checkpoint'))
   fs.writeFileSync(join(copy, 'events-5', `${'0'.repeat(20)}.log`), Buffer.alloc(200, 7))
@@ -270,7 +242,7 @@ t.test('damage below what the journal has is reported, and what follows is kept'
     const again = await openTestStorage({ directory: copy })
     t.same(await readAll(again.logs, partitions[6]!), ['0:a', '1:b'])
     t.same(await readAll(again.logs, partitions[5]!, 1), start === 0 ? ['1:b'] : ['1:b', '2:c'])
-    if (start === 0) t.same(errorsOf(await appendToAll(again, partitions.slice(5, 6), 'c')), ['NONE'])
+    if (start === 0) t.same(errorsOf(await appendValue(again, partitions.slice(5, 6), 'c')), ['NONE'])
     await again.close()
   }
 })
@@ -294,7 +266,7 @@ t.test(`power losses at any moment, seed ${seed}`, async t => {
   for (let step = 0; step < 120; step++) {
     const chosen = partitions.filter(() => random(3) > 0)
     const value = `${step}`.padEnd(random(150), '.')
-    const work = appendToAll(storage, chosen, value).then(results => {
+    const work = appendValue(storage, chosen, value).then(results => {
       results.forEach((result, i) => {
         if (result.error !== 'NONE') throw new Error(`${result.error} ${result.message}`)
         acknowledged[chosen[i]!.index]![result.baseOffset] = `${result.baseOffset}:${value}`
