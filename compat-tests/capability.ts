@@ -7,6 +7,7 @@
  * and groups come from `uniqueName`, so the same broker can be tested any number of times. What a test opens it
  * hands to `cleanUp`, which runs even when the test fails or runs out of time.
  */
+import type { Area } from './area.ts'
 
 /** Thrown to say that something cannot be tried here, and why; counted, never silently passed over. */
 export class Skipped extends Error {
@@ -33,6 +34,13 @@ export interface TestContext {
 export interface Capability {
   /** What a user gets, in words that end the sentence "with this client one ...". */
   name: string
+  /** The column of the table that it counts in; "other" until it is given one. */
+  area?: Area
+  /**
+   * Whether continuous integration tries it. Unless told, it tries the first capability of each area of each client
+   * (selection.ts): true adds another one, false keeps out what takes long or adds little.
+   */
+  ci?: boolean
   /** Half a minute unless told otherwise. */
   timeLimitMs?: number
   test(context: TestContext): Promise<void>
@@ -41,6 +49,20 @@ export interface Capability {
 export interface Suite {
   capabilities: Capability[]
   prepare?: () => Promise<void>
+}
+
+export function areaOf({ area = 'other' }: Capability): Area {
+  return area
+}
+
+/** The same capabilities, all of one area except those that name one themselves. */
+export function inArea(area: Area, capabilities: Capability[]): Capability[] {
+  return capabilities.map(capability => ({ area, ...capability }))
+}
+
+/** The same capabilities, all of them tried by continuous integration except those that say otherwise. */
+export function allInCi(capabilities: Capability[]): Capability[] {
+  return capabilities.map(capability => ({ ci: true, ...capability }))
 }
 
 /** Fails over to a counted skip where the broker is not ours to kill. */

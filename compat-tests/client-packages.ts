@@ -11,38 +11,48 @@ import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { Skipped } from './capability.ts'
 
-const installLimitMs = 300_000
+/** Compiling librdkafka takes minutes. */
+const installLimitMs = 600_000
 
 const installations = new Map<string, Promise<NodeJS.Require>>()
 
-/** Installs the client's own packages, once a run, and gives a `require` that finds them. */
-export function clientPackages(client: string): Promise<NodeJS.Require> {
+/**
+ * Installs the client's own packages, once a run, and gives a `require` that finds them. What their scripts are to
+ * be told while they install is in `environment`.
+ */
+export function clientPackages(
+  client: string,
+  environment: Record<string, string> = {},
+): Promise<NodeJS.Require> {
   let installation = installations.get(client)
   if (installation === undefined) {
-    installation = installWhereNeeded(client)
+    installation = installWhereNeeded(client, environment)
     installations.set(client, installation)
   }
   return installation
 }
 
-async function installWhereNeeded(client: string): Promise<NodeJS.Require> {
+async function installWhereNeeded(
+  client: string,
+  environment: Record<string, string>,
+): Promise<NodeJS.Require> {
   const folder = resolve('compat-tests', client)
   const stamp = join(folder, 'node_modules', '.installed-for')
   const lock = await readFile(join(folder, 'package-lock.json'))
   const wanted = `${createHash('sha256').update(lock).digest('hex')} ${process.platform}-${process.arch} ABI ${process.versions.modules}\n`
   if ((await readFile(stamp, 'utf8').catch(() => '')) !== wanted) {
-    await install(folder)
+    await install(folder, environment)
     await writeFile(stamp, wanted)
   }
   return createRequire(join(folder, 'package.json'))
 }
 
-function install(folder: string): Promise<void> {
+function install(folder: string, environment: Record<string, string>): Promise<void> {
   return new Promise((resolve, reject) => {
     execFile(
       'npm',
       ['ci', '--no-audit', '--no-fund'],
-      { cwd: folder, timeout: installLimitMs },
+      { cwd: folder, timeout: installLimitMs, env: { ...process.env, ...environment } },
       (error, _, stderr) => {
         if (error === null) return resolve()
         const reason = stderr

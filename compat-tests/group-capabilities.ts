@@ -114,7 +114,17 @@ const tests: [string, GroupTest][] = [
 export function groupCapabilitiesOf(client: GroupClient): Capability[] {
   return tests.map(([name, test]) => ({
     name,
+    area: 'groups',
     timeLimitMs: 60_000,
     test: context => test(client, context),
+  }))
+}
+
+/** The same of members that rebalance cooperatively, each keeping what stays its own. */
+export function cooperativeCapabilitiesOf(client: GroupClient): Capability[] {
+  return groupCapabilitiesOf(client).map(capability => ({
+    ...capability,
+    name: `cooperative: ${capability.name}`,
+    area: 'cooperative',
   }))
 }

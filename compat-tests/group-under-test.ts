@@ -15,6 +15,8 @@ import { type Collector, collector, eventually } from './wait-for.ts'
 
 export interface Ownership {
   memberId: string
+  /** Of a static member, where the client shows it. */
+  instanceId?: string | null
   owned: number[]
 }
 
@@ -22,6 +24,8 @@ export interface Ownership {
 export interface GroupClient {
   /** The program that `memberProcess` of member-process.ts drives. */
   memberProgram: URL
+  /** The assignor that its members name, where it is not the client's own choice. */
+  assignor?: string
   createTopic(context: TestContext, partitions: number): Promise<string>
   /** How long no member may have joined again before what was under way in the client has ended, too. */
   restMs?: number
@@ -75,7 +79,8 @@ export async function groupUnderTest(
 ): Promise<GroupUnderTest> {
   const topic = await client.createTopic(context, partitions)
   const groupId = context.uniqueName('group')
-  const settings: MemberSettings = { bootstrap: context.bootstrap, groupId, topic }
+  const { assignor } = client
+  const settings: MemberSettings = { bootstrap: context.bootstrap, groupId, topic, assignor }
   const owners = await client.openOwners(context)
   const produce = await client.openProducer(context)
   const deliveries = collector<Delivery>()

@@ -10,6 +10,8 @@ export interface MemberSettings {
   topic: string
   /** Makes it a static member. */
   instanceId?: string
+  /** The assignor that it names, where it is not the client's own choice. */
+  assignor?: string
 }
 
 export type MemberEvent =

@@ -6,11 +6,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Area } from './area.ts'
 import type { BrokerUnderTest } from './broker-under-test.ts'
-import { type Capability, Skipped, type TestContext } from './capability.ts'
+import { areaOf, type Capability, Skipped, type TestContext } from './capability.ts'
 
 export interface CapabilityResult {
   client: string
+  area: Area
   capability: string
   outcome: 'pass' | 'fail' | 'skip'
   durationMs: number
@@ -57,6 +59,7 @@ export async function runCapability(
   const startedAt = performance.now()
   const result = (rest: Pick<CapabilityResult, 'outcome' | 'reason' | 'details'>): CapabilityResult => ({
     client,
+    area: areaOf(capability),
     capability: capability.name,
     durationMs: Math.round(performance.now() - startedAt),
     ...rest,

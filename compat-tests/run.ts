@@ -1,28 +1,28 @@
 /**
- * `npm run compat -- [client...]`: unmodified Kafka clients against a real broker process. Every folder beside
- * this file that has a `suite.ts` is a client; each gets a fresh broker with a data directory of its own, unless
- * `--broker` names one that already runs. Exits with 1 when anything failed, with 2 when it could not be tried.
+ * `npm run compat -- [client...]`: unmodified Kafka clients against a real broker process. Each client gets a fresh
+ * broker with a data directory of its own, unless `--broker` names one that already runs. Exits with 1 when anything
+ * failed, with 2 when it could not be tried.
  */
-import { existsSync } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { readFile, writeFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
 import { ApacheKafkaUnavailable } from '../scripts/apache-kafka.ts'
-import { type BrokerChoice, startBrokerUnderTest } from './broker-under-test.ts'
-import { type Capability, Skipped, type Suite } from './capability.ts'
-import { closingLine, progressLine, summary } from './report.ts'
+import { type BrokerChoice, type BrokerUnderTest, startBrokerUnderTest } from './broker-under-test.ts'
+import { areaOf, type Capability, Skipped, type Suite } from './capability.ts'
+import { clients, suiteOf } from './clients.ts'
+import { matrixAsText, matrixOf, withMatrix } from './matrix.ts'
+import { closingLine, progressLine } from './report.ts'
 import { type CapabilityResult, runCapability } from './run-suite.ts'
+import { capabilitiesOf, type Part, partLimitMs, parts } from './selection.ts'
 
 interface Options {
   broker?: string
   against: 'ottla' | 'apache-kafka'
   main?: string
   only?: string
+  part: Part
   json?: string
+  readme?: true
 }
-
-const here = dirname(fileURLToPath(import.meta.url))
 
 async function main(): Promise<number> {
   const program = new Command('npm run compat --')
@@ -36,7 +36,13 @@ async function main(): Promise<number> {
     )
     .option('--main <file>', "Ottla's built entry point, if not the one of this checkout")
     .option('--only <text>', 'only capabilities whose name contains this')
+    .addOption(
+      new Option('--part <part>', 'all, or what continuous integration has time for')
+        .choices(parts)
+        .default('all'),
+    )
     .option('--json <file>', 'also write the results there')
+    .option('--readme', "also write the rows of these clients into the README's table")
     .parse()
   const options = program.opts<Options>()
   const known = await clients()
@@ -46,16 +52,24 @@ async function main(): Promise<number> {
     console.error(`no such client: ${unknown.join(', ')} (there are ${known.join(', ')})`)
     return 2
   }
+  if (options.readme && !isWhole(options)) {
+    console.error("the README's table is of whole suites against this checkout's Ottla")
+    return 2
+  }
 
   const results: CapabilityResult[] = []
   for (const client of wanted) results.push(...(await runClient(client, options)))
-  console.log(`\n${summary(results)}\n`)
+  const rows = matrixOf(results)
+  console.log(`\n${matrixAsText(rows)}\n`)
   if (options.json !== undefined) {
     const { broker, against } = options
     await writeFile(
       options.json,
       `${JSON.stringify({ broker: broker ?? against, node: process.version, results }, null, 2)}\n`,
     )
+  }
+  if (options.readme) {
+    await writeFile('README.md', withMatrix(await readFile('README.md', 'utf8'), rows, known))
   }
   console.log(closingLine(results))
   if (results.length === 0) {
@@ -65,36 +79,36 @@ async function main(): Promise<number> {
   return results.some(result => result.outcome === 'fail') ? 1 : 0
 }
 
-async function clients(): Promise<string[]> {
-  const entries = await readdir(here, { withFileTypes: true })
-  return entries
-    .filter(entry => entry.isDirectory() && existsSync(join(here, entry.name, 'suite.js')))
-    .map(entry => entry.name)
-    .sort()
+function isWhole({ broker, against, main, only, part }: Options): boolean {
+  return (
+    broker === undefined && against === 'ottla' && main === undefined && only === undefined && part === 'all'
+  )
 }
 
 async function runClient(client: string, options: Options): Promise<CapabilityResult[]> {
   let suite: Suite
   try {
-    suite = await import(pathToFileURL(join(here, client, 'suite.js')).href)
+    suite = await suiteOf(client)
   } catch (error) {
     const whole = { name: 'the whole suite', test: async () => undefined }
     return without(client, [whole], 'fail', error)
   }
   const { capabilities, prepare } = suite
-  const { only } = options
-  const chosen = capabilities.filter(({ name }) => only === undefined || name.includes(only))
+  const { only, part } = options
+  const chosen = capabilitiesOf(part, capabilities).filter(
+    ({ name }) => only === undefined || name.includes(only),
+  )
   if (chosen.length === 0) return []
   const startedAt = performance.now()
+  if (isOver(part)) return without(client, chosen, 'skip', timeIsOver(part))
   try {
     await prepare?.()
   } catch (error) {
     return without(client, chosen, error instanceof Skipped ? 'skip' : 'fail', error)
   }
-  const choice = brokerChoice(options)
-  let broker: Awaited<ReturnType<typeof startBrokerUnderTest>>
+  let broker: BrokerUnderTest
   try {
-    broker = await startBrokerUnderTest(choice)
+    broker = await startBrokerUnderTest(brokerChoice(options))
   } catch (error) {
     const outcome = error instanceof ApacheKafkaUnavailable ? 'skip' : 'fail'
     return without(client, chosen, outcome, error)
@@ -102,7 +116,11 @@ async function runClient(client: string, options: Options): Promise<CapabilityRe
   console.log(`${client} against ${broker.description} at ${broker.bootstrap}`)
   const results: CapabilityResult[] = []
   try {
-    for (const capability of chosen) {
+    for (const [index, capability] of chosen.entries()) {
+      if (isOver(part)) {
+        results.push(...without(client, chosen.slice(index), 'skip', timeIsOver(part)))
+        break
+      }
       const result = await runCapability(client, capability, broker)
       console.log(progressLine(result))
       if (result.details !== undefined) console.log(result.details.replace(/^/gm, '      | '))
@@ -113,6 +131,14 @@ async function runClient(client: string, options: Options): Promise<CapabilityRe
   }
   console.log(`  ${client} took ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
   return results
+}
+
+function isOver(part: Part): boolean {
+  return performance.now() > partLimitMs[part]
+}
+
+function timeIsOver(part: Part): Skipped {
+  return new Skipped(`the ${partLimitMs[part] / 60_000} minutes of the part ${part} were over`)
 }
 
 function brokerChoice(options: Options): BrokerChoice {
@@ -130,9 +156,10 @@ function without(
   const reason = error instanceof Error ? error.message : String(error)
   console.log(`${client}: ${reason}`)
   const firstLine = reason.split('\n', 1)[0]!
-  return capabilities.map(({ name }) => ({
+  return capabilities.map(capability => ({
     client,
-    capability: name,
+    area: areaOf(capability),
+    capability: capability.name,
     outcome,
     durationMs: 0,
     reason: firstLine,

@@ -1,6 +1,6 @@
 /** The broker as its administrators meet it: kafka-cluster, kafka-broker-api-versions, kafka-acls. */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedAdmin } from '../kafkajs/client.ts'
 import { linesOf, refusedTool, tableOf, tool } from './tools.ts'
 
@@ -71,8 +71,8 @@ async function hasNoAuthorizer(context: TestContext): Promise<void> {
   }
 }
 
-export const clusterCapabilities: Capability[] = [
+export const clusterCapabilities: Capability[] = inArea('cluster', [
   { name: 'kafka-cluster cluster-id and list-endpoints', test: describesCluster },
   { name: 'kafka-broker-api-versions', test: tellsVersions },
   { name: 'kafka-acls, told that there is no authorizer', test: hasNoAuthorizer },
-]
+])

@@ -1,6 +1,6 @@
 /** kafka-configs: of topics, of one broker, and of all of them; what is altered holds, and holds after a crash. */
 import assert from 'node:assert/strict'
-import { type Capability, requireRestart, type TestContext } from '../capability.ts'
+import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
 import { connectedAdmin, createTopic } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
 import { linesOf, refusedTool, tool } from './tools.ts'
@@ -191,11 +191,11 @@ async function survivesCrash(context: TestContext): Promise<void> {
   assert.equal(ofBroker[setting]!.value, '700000003')
 }
 
-export const configCapabilities: Capability[] = [
+export const configCapabilities: Capability[] = inArea('configs', [
   { name: 'kafka-configs of a topic: describe, add, delete', test: topicConfigs },
   { name: 'kafka-configs of a topic: what is refused', test: refusedTopicConfigs },
   { name: 'kafka-configs of every topic', test: everyTopic },
   { name: 'kafka-configs of a broker and of all brokers', test: brokerConfigs },
   { name: 'kafka-configs of a broker: what is refused', test: refusedBrokerConfigs },
-  { name: 'kill -9: altered configurations hold', timeLimitMs: 90_000, test: survivesCrash },
-]
+  { name: 'kill -9: altered configurations hold', area: 'restart', timeLimitMs: 90_000, test: survivesCrash },
+])

@@ -1,6 +1,6 @@
 /** kafka-consumer-groups and kafka-groups: what is shown of groups with and without members, and what ends them. */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedProducer, createTopic } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
 import { linesOf, saidBy, startConsoleConsumer, tableOf, tool, tryTool } from './tools.ts'
@@ -128,9 +128,9 @@ async function deletes(context: TestContext): Promise<void> {
   }
 }
 
-export const groupCapabilities: Capability[] = [
+export const groupCapabilities: Capability[] = inArea('group admin', [
   { name: 'kafka-consumer-groups of a group without members', test: withoutMembers },
   { name: 'kafka-consumer-groups of a group with members', timeLimitMs: 60_000, test: withMembers },
   { name: 'kafka-consumer-groups --delete-offsets', test: deletesOffsets },
   { name: 'kafka-consumer-groups --delete', test: deletes },
-]
+])

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { committedOffsets, connectedAdmin, connectedProducer, createTopic } from '../kafkajs/client.ts'
 import { linesOf, tableOf, tool } from './tools.ts'
 
@@ -122,10 +122,10 @@ async function newGroup(context: TestContext): Promise<void> {
   assert.equal(await tool(context, 'kafka-console-consumer', args), 'c\n')
 }
 
-export const offsetResetCapabilities: Capability[] = [
+export const offsetResetCapabilities: Capability[] = inArea('group admin', [
   { name: 'reset-offsets --to-earliest, -latest, -offset, -current, --shift-by', test: toPlaces },
   { name: 'reset-offsets --to-datetime, --by-duration', test: toTimes },
   { name: 'reset-offsets --export, --from-file', test: fromFile },
-  { name: 'a group goes on where it was reset to', test: consumesFromThere },
+  { name: 'a group goes on where it was reset to', area: 'commit', test: consumesFromThere },
   { name: 'reset-offsets of a group that is new', test: newGroup },
-]
+])

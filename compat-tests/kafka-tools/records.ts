@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedProducer, createTopic } from '../kafkajs/client.ts'
 import { linesOf, refusedTool, tool, tryTool } from './tools.ts'
 
@@ -184,11 +184,11 @@ async function deletesSegmentsOfRecords(context: TestContext): Promise<void> {
   assert.equal(await tool(context, 'kafka-console-consumer', rest), `${values[4]}\n`)
 }
 
-export const recordCapabilities: Capability[] = [
-  { name: 'kafka-console-producer and kafka-console-consumer', test: produceAndConsume },
-  { name: 'kafka-console-consumer --partition --offset', test: consumesFromAnOffset },
-  { name: 'kafka-get-offsets with every --time', test: getsOffsets },
+export const recordCapabilities: Capability[] = inArea('topics', [
+  { name: 'kafka-console-producer and kafka-console-consumer', area: 'produce', test: produceAndConsume },
+  { name: 'kafka-console-consumer --partition --offset', area: 'seek', test: consumesFromAnOffset },
+  { name: 'kafka-get-offsets with every --time', area: 'timestamps', test: getsOffsets },
   { name: 'kafka-delete-records', test: deletesRecords },
   { name: 'kafka-delete-records over several segments', test: deletesSegmentsOfRecords },
-  { name: 'kafka-log-dirs --describe', test: looksAtLogDirectories },
-]
+  { name: 'kafka-log-dirs --describe', area: 'cluster', test: looksAtLogDirectories },
+])

@@ -1,6 +1,6 @@
 /** kafka-topics: every command of it, and what each refuses. */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedProducer } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
 import { linesOf, refusedTool, startConsoleConsumer, tool } from './tools.ts'
@@ -226,12 +226,16 @@ async function deletes(context: TestContext): Promise<void> {
   assert.equal(await tool(context, 'kafka-console-consumer', consumed), 'new\n')
 }
 
-export const topicCapabilities: Capability[] = [
+export const topicCapabilities: Capability[] = inArea('topics', [
   { name: 'kafka-topics --create and --describe', test: createsAndDescribes },
   { name: 'kafka-topics --create and --alter with --replica-assignment', test: createsOnChosenBrokers },
   { name: 'kafka-topics --create of what cannot be', test: refusesToCreate },
   { name: 'kafka-topics --list, --exclude-internal, --topic with a pattern', test: lists },
   { name: 'kafka-topics --alter --partitions', test: addsPartitions },
-  { name: 'a consumer group takes on partitions that are added', test: groupTakesNewPartitions },
+  {
+    name: 'a consumer group takes on partitions that are added',
+    area: 'groups',
+    test: groupTakesNewPartitions,
+  },
   { name: 'kafka-topics --delete, and the name again', test: deletes },
-]
+])

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import kafkajs, { type Admin } from 'kafkajs'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { collector, eventually } from '../wait-for.ts'
 import {
   collectInto,
@@ -320,18 +320,22 @@ async function describesCluster(context: TestContext): Promise<void> {
   assert.equal((await admin.describeCluster()).clusterId, clusterId)
 }
 
-export const administerCapabilities: Capability[] = [
+export const administerCapabilities: Capability[] = inArea('topics', [
   { name: 'createTopics with partitions and configs', test: createsTopics },
   { name: 'createTopics of a topic that exists', test: refusesExisting },
   { name: 'createTopics with bad names, partitions, replicas, configs', test: refusesBadTopics },
   { name: 'createTopics with validateOnly', test: validatesOnly },
   { name: 'deleteTopics, and the same name again', test: deletesTopics },
-  { name: 'fetchTopicOffsets and fetchTopicOffsetsByTimestamp', test: fetchesTopicOffsets },
+  {
+    name: 'fetchTopicOffsets and fetchTopicOffsetsByTimestamp',
+    area: 'timestamps',
+    test: fetchesTopicOffsets,
+  },
   { name: 'fetchTopicMetadata of an unknown topic', test: describesUnknownTopics },
-  { name: 'describeGroups and listGroups', test: describesGroups },
-  { name: 'deleteGroups', test: deletesGroups },
-  { name: 'setOffsets and fetchOffsets', test: setsGroupOffsets },
-  { name: 'resetOffsets to earliest and latest', test: resetsGroupOffsets },
-  { name: 'setOffsets of a live group is refused', test: refusesOffsetsOfLiveGroup },
-  { name: 'describeCluster', test: describesCluster },
-]
+  { name: 'describeGroups and listGroups', area: 'group admin', test: describesGroups },
+  { name: 'deleteGroups', area: 'group admin', test: deletesGroups },
+  { name: 'setOffsets and fetchOffsets', area: 'group admin', test: setsGroupOffsets },
+  { name: 'resetOffsets to earliest and latest', area: 'group admin', test: resetsGroupOffsets },
+  { name: 'setOffsets of a live group is refused', area: 'group admin', test: refusesOffsetsOfLiveGroup },
+  { name: 'describeCluster', area: 'cluster', test: describesCluster },
+])

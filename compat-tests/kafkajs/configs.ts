@@ -1,7 +1,7 @@
 /** Configurations through kafkajs's admin client: of a topic and of the broker, and what a running producer meets. */
 import assert from 'node:assert/strict'
 import kafkajs, { type Admin } from 'kafkajs'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import { connectedAdmin, connectedProducer, createTopic, protocolError } from './client.ts'
 
@@ -85,8 +85,8 @@ async function limitsRunningProducer(context: TestContext): Promise<void> {
   await eventually('the new limit to hold', send, outcome => outcome === 'sent')
 }
 
-export const configCapabilities: Capability[] = [
+export const configCapabilities: Capability[] = inArea('configs', [
   { name: 'describeConfigs and alterConfigs of a topic', test: describesAndAlters },
   { name: 'describeConfigs of the broker', test: describesBroker },
   { name: 'alterConfigs under a running producer', test: limitsRunningProducer },
-]
+])

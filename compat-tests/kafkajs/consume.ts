@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Consumer } from 'kafkajs'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { collector } from '../wait-for.ts'
 import {
   collectInto,
@@ -307,18 +307,22 @@ async function waitsForMinBytes(context: TestContext): Promise<void> {
   assert.ok(performance.now() - sentAt < 2_000, 'the fetch was not answered when enough bytes were there')
 }
 
-export const consumeCapabilities: Capability[] = [
+export const consumeCapabilities: Capability[] = inArea('consume', [
   { name: 'eachMessage from the beginning', test: readsFromBeginning },
   { name: 'only what is new (fromBeginning false)', test: readsOnlyNew },
-  { name: 'eachBatch with resolveOffset, heartbeat and commit inside a batch', test: resolvesBatches },
-  { name: 'seek forward and back', test: seeks },
-  { name: 'a seek out of range starts over', test: recoversFromOutOfRange },
+  {
+    name: 'eachBatch with resolveOffset, heartbeat and commit inside a batch',
+    area: 'commit',
+    test: resolvesBatches,
+  },
+  { name: 'seek forward and back', area: 'seek', test: seeks },
+  { name: 'a seek out of range starts over', area: 'seek', test: recoversFromOutOfRange },
   { name: 'pause and resume a partition', test: pausesAndResumes },
-  { name: 'manual commit with metadata, autoCommit off', test: commitsByHand },
-  { name: 'autoCommit and going on where it stopped', test: commitsByItself },
+  { name: 'manual commit with metadata, autoCommit off', area: 'commit', test: commitsByHand },
+  { name: 'autoCommit and going on where it stopped', area: 'commit', test: commitsByItself },
   { name: 'subscription by regular expression', test: subscribesByRegex },
   { name: 'several topics at once', test: readsSeveralTopics },
   { name: 'a fetch that waits until data arrives', test: waitsForData },
-  { name: 'records larger than the limits of a fetch', test: readsMoreThanFits },
+  { name: 'records larger than the limits of a fetch', area: 'sizes', test: readsMoreThanFits },
   { name: 'a fetch that waits for its minimum of bytes', test: waitsForMinBytes },
-]
+])

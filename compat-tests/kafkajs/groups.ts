@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import kafkajs from 'kafkajs'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { groupCapabilitiesOf } from '../group-capabilities.ts'
 import type { GroupClient } from '../group-under-test.ts'
 import { collector } from '../wait-for.ts'
@@ -64,7 +64,7 @@ async function independentGroups(context: TestContext): Promise<void> {
   }
 }
 
-export const groupCapabilities: Capability[] = [
+export const groupCapabilities: Capability[] = inArea('groups', [
   ...groupCapabilitiesOf(groupClient),
   { name: 'two groups on one topic, independently', test: independentGroups },
-]
+])

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import {
   connectedAdmin,
   connectedProducer,
@@ -244,25 +244,31 @@ async function createsTopicOnSend(context: TestContext): Promise<void> {
   assert.ok((await (await connectedAdmin(context)).listTopics()).includes(topic))
 }
 
-export const produceCapabilities: Capability[] = [
-  ...[0, 1, -1].map(acks => ({
-    name: `produce with acks=${acks}`,
-    test: (context: TestContext) => producesWithAcks(context, acks),
-  })),
-  ...codecNames.map(name => ({
-    name: `produce and consume with ${name}, every acks`,
-    timeLimitMs: 60_000,
-    test: (context: TestContext) => producesCompressed(context, name),
-  })),
-  { name: 'produce idempotently', test: producesIdempotently },
+export const produceCapabilities: Capability[] = inArea('produce', [
+  ...inArea(
+    'acks',
+    [0, 1, -1].map(acks => ({
+      name: `produce with acks=${acks}`,
+      test: (context: TestContext) => producesWithAcks(context, acks),
+    })),
+  ),
+  ...inArea(
+    'compression',
+    codecNames.map(name => ({
+      name: `produce and consume with ${name}, every acks`,
+      timeLimitMs: 60_000,
+      test: (context: TestContext) => producesCompressed(context, name),
+    })),
+  ),
+  { name: 'produce idempotently', area: 'idempotence', test: producesIdempotently },
   { name: 'send one batch over several topics', test: sendsBatchOverTopics },
-  { name: 'headers: several values, binary, empty', test: keepsHeaders },
+  { name: 'headers: several values, binary, empty', area: 'headers', test: keepsHeaders },
   { name: 'null and empty keys and values', test: keepsNullAndEmpty },
   { name: 'binary keys and values', test: keepsBinaryValues },
-  { name: 'messages of 900 KB', test: carriesBigMessages },
-  { name: 'a message over the limit is refused', test: refusesTooBig },
+  { name: 'messages of 900 KB', area: 'sizes', test: carriesBigMessages },
+  { name: 'a message over the limit is refused', area: 'sizes', test: refusesTooBig },
   { name: 'the order within a key and its one partition', test: partitionsByKey },
-  { name: 'CreateTime and LogAppendTime timestamps', test: keepsTimestamps },
+  { name: 'CreateTime and LogAppendTime timestamps', area: 'timestamps', test: keepsTimestamps },
   { name: 'many sends at once, each acknowledged with its own offset', test: sendsConcurrently },
-  { name: 'a topic created by the first send', test: createsTopicOnSend },
-]
+  { name: 'a topic created by the first send', area: 'topics', test: createsTopicOnSend },
+])

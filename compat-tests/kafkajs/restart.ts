@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import type { GroupOverview, RetryOptions } from 'kafkajs'
-import { type Capability, requireRestart, type TestContext } from '../capability.ts'
+import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
 import { collector, eventually } from '../wait-for.ts'
 import {
   collectInto,
@@ -190,9 +190,9 @@ async function catalogueSurvives(context: TestContext): Promise<void> {
   assert.equal(await protocolError(tooBig), 'MESSAGE_TOO_LARGE', "the topic's config was forgotten")
 }
 
-export const restartCapabilities: Capability[] = [
+export const restartCapabilities: Capability[] = inArea('restart', [
   { name: 'kill -9: acknowledged records are there', timeLimitMs: 90_000, test: acknowledgedRecordsSurvive },
   { name: 'kill -9: an idempotent producer goes on', timeLimitMs: 90_000, test: idempotentProducerGoesOn },
   { name: 'kill -9: a group goes on where it committed', timeLimitMs: 90_000, test: groupGoesOn },
   { name: 'kill -9: topics, configs and groups are there', timeLimitMs: 90_000, test: catalogueSurvives },
-]
+])

@@ -1,7 +1,7 @@
 /**
  * kafkajs, unmodified: everything that its users do with a producer, a consumer, a group and the admin client.
  */
-import { type Capability, Skipped } from '../capability.ts'
+import { allInCi, type Capability, Skipped } from '../capability.ts'
 import { clientPackages } from '../client-packages.ts'
 import { administerCapabilities } from './administer.ts'
 import { configCapabilities } from './configs.ts'
@@ -17,11 +17,11 @@ export async function prepare(): Promise<void> {
   })
 }
 
-export const capabilities: Capability[] = [
+export const capabilities: Capability[] = allInCi([
   ...produceCapabilities,
   ...consumeCapabilities,
   ...groupCapabilities,
   ...administerCapabilities,
   ...configCapabilities,
   ...restartCapabilities,
-]
+])

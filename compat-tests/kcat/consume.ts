@@ -3,7 +3,7 @@
  * by time.
  */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedProducer, createTopic } from '../kafkajs/client.ts'
 import { kcat, linesOf, startKcat, tryKcat } from './kcat.ts'
 
@@ -112,11 +112,11 @@ async function outOfRange(context: TestContext): Promise<void> {
   assert.match(refused.stderr, /Offset out of range|out of range/i)
 }
 
-export const consumeCapabilities: Capability[] = [
-  { name: '-o beginning, N, -N, end, s@timestamp, e@timestamp', test: startingPoints },
+export const consumeCapabilities: Capability[] = inArea('consume', [
+  { name: '-o beginning, N, -N, end, s@timestamp, e@timestamp', area: 'seek', test: startingPoints },
   { name: '-o end and what comes after', test: followsTheEnd },
-  { name: '-o out of range', test: outOfRange },
-  { name: '-Q offsets by timestamp', test: asksForOffsets },
-  { name: '-L metadata as JSON', test: listsMetadata },
-  { name: 'a topic that does not exist', test: unknownTopic },
-]
+  { name: '-o out of range', area: 'seek', test: outOfRange },
+  { name: '-Q offsets by timestamp', area: 'timestamps', test: asksForOffsets },
+  { name: '-L metadata as JSON', area: 'cluster', test: listsMetadata },
+  { name: 'a topic that does not exist', area: 'topics', test: unknownTopic },
+])

@@ -3,7 +3,7 @@
  * its own words on stderr.
  */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { createTopic } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
 import { kcat, linesOf, type RunningKcat, startKcat } from './kcat.ts'
@@ -210,12 +210,32 @@ async function staticMemberIsFenced(context: TestContext): Promise<void> {
   await delivered([younger], 'twins', await produce(context, topic, 'twins', 2))
 }
 
-export const groupCapabilities: Capability[] = [
+export const groupCapabilities: Capability[] = inArea('groups', [
   { name: '-G with two members, one leaving', timeLimitMs: 60_000, test: twoMembers },
   { name: '-G with a member killed with -9', timeLimitMs: 60_000, test: memberCrashes },
-  { name: '-G with the cooperative-sticky assignor', timeLimitMs: 60_000, test: cooperativeMembers },
-  { name: '-G going on where it committed', test: goesOnWhereCommitted },
-  { name: 'a static member coming back in time', timeLimitMs: 60_000, test: staticMemberReturns },
-  { name: 'a static member that does not come back', timeLimitMs: 60_000, test: staticMemberExpires },
-  { name: 'two members with one group.instance.id', timeLimitMs: 60_000, test: staticMemberIsFenced },
-]
+  {
+    name: '-G with the cooperative-sticky assignor',
+    area: 'cooperative',
+    timeLimitMs: 60_000,
+    test: cooperativeMembers,
+  },
+  { name: '-G going on where it committed', area: 'commit', test: goesOnWhereCommitted },
+  {
+    name: 'a static member coming back in time',
+    area: 'static members',
+    timeLimitMs: 60_000,
+    test: staticMemberReturns,
+  },
+  {
+    name: 'a static member that does not come back',
+    area: 'static members',
+    timeLimitMs: 60_000,
+    test: staticMemberExpires,
+  },
+  {
+    name: 'two members with one group.instance.id',
+    area: 'static members',
+    timeLimitMs: 60_000,
+    test: staticMemberIsFenced,
+  },
+])

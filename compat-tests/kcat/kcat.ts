@@ -3,10 +3,11 @@
  * end; `startKcat` is one that keeps running, whose lines on stdout are records and on stderr what happens to it.
  */
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { Skipped, type TestContext } from '../capability.ts'
+import type { TestContext } from '../capability.ts'
+import { installDebianPackages, succeeds } from '../debian-packages.ts'
 import { type Collector, collector } from '../wait-for.ts'
 
 export interface KcatResult {
@@ -32,20 +33,7 @@ const runLimitMs = 25_000
 
 /** Installs kcat where this may be done, and otherwise says why there is nothing to test. */
 export async function prepareKcat(): Promise<void> {
-  if (await succeeds('kcat', ['-V'])) return
-  if (process.getuid?.() !== 0)
-    throw new Skipped('kcat is not installed (apt-get install kcat) and we are not root')
-  const install = () => succeeds('apt-get', ['install', '-y', '--no-install-recommends', 'kcat'])
-  if (await install()) return
-  await succeeds('apt-get', ['update'])
-  if (!(await install())) throw new Skipped('kcat is not installed, and apt-get could not install it')
-}
-
-function succeeds(command: string, args: string[]): Promise<boolean> {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  return new Promise(resolve => {
-    execFile(command, args, { env, timeout: 120_000 }, error => resolve(error === null))
-  })
+  if (!(await succeeds('kcat', ['-V']))) await installDebianPackages(['kcat'])
 }
 
 /** Runs kcat to its end; the broker comes first, the rest is the caller's. */

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { type Capability, requireRestart, type TestContext } from '../capability.ts'
+import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
 import { connectedProducer, createTopic, numberedValues, readTopics, texts } from '../kafkajs/client.ts'
 import { type CodecName, useCodec } from '../kafkajs/codecs.ts'
 import { kcat, linesOf, startKcat, tryKcat } from './kcat.ts'
@@ -206,24 +206,35 @@ async function silentAddress(context: TestContext): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-export const produceCapabilities: Capability[] = [
-  ...codecs.map(codec => ({
-    name: `produce and consume, codec ${codec}`,
-    test: (context: TestContext) => roundTrip(context, codec),
-  })),
-  { name: 'compressed by kcat, read by kafkajs, every codec', test: kafkajsReadsKcat },
-  { name: 'compressed by kafkajs, read by kcat, every codec', test: kcatReadsKafkajs },
+export const produceCapabilities: Capability[] = inArea('produce', [
+  ...inArea(
+    'compression',
+    codecs.map(codec => ({
+      name: `produce and consume, codec ${codec}`,
+      test: (context: TestContext) => roundTrip(context, codec),
+    })),
+  ),
+  { name: 'compressed by kcat, read by kafkajs, every codec', area: 'compression', test: kafkajsReadsKcat },
+  { name: 'compressed by kafkajs, read by kcat, every codec', area: 'compression', test: kcatReadsKafkajs },
   { name: 'keys, their order and their one partition', test: keysAndPartitions },
   { name: 'a partition named by the producer', test: explicitPartition },
   { name: 'null and empty keys and values', test: nullsAndEmpties },
-  { name: 'headers: several values, empty, null', test: headers },
-  ...['0', '1', 'all'].map(acks => ({
-    name: `produce with acks=${acks}`,
-    test: (context: TestContext) => acknowledgements(context, acks),
-  })),
-  { name: 'produce with enable.idempotence=true', test: idempotence },
-  { name: 'messages of 900 KB', test: bigMessages },
-  { name: 'a message over the limit is refused', test: tooBig },
-  { name: 'a topic created by the first message', test: autoCreates },
-  { name: 'kill -9: an idempotent producer goes on', timeLimitMs: 90_000, test: livesThroughRestart },
-]
+  { name: 'headers: several values, empty, null', area: 'headers', test: headers },
+  ...inArea(
+    'acks',
+    ['0', '1', 'all'].map(acks => ({
+      name: `produce with acks=${acks}`,
+      test: (context: TestContext) => acknowledgements(context, acks),
+    })),
+  ),
+  { name: 'produce with enable.idempotence=true', area: 'idempotence', test: idempotence },
+  { name: 'messages of 900 KB', area: 'sizes', test: bigMessages },
+  { name: 'a message over the limit is refused', area: 'sizes', test: tooBig },
+  { name: 'a topic created by the first message', area: 'topics', test: autoCreates },
+  {
+    name: 'kill -9: an idempotent producer goes on',
+    area: 'restart',
+    timeLimitMs: 90_000,
+    test: livesThroughRestart,
+  },
+])

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedAdmin } from '../kafkajs/client.ts'
 import { ottla, ottlaJson, refused } from './ottla.ts'
 
@@ -57,8 +57,8 @@ async function noBroker(context: TestContext): Promise<void> {
   )
 }
 
-export const clusterCapabilities: Capability[] = [
+export const clusterCapabilities: Capability[] = inArea('cluster', [
   { name: 'describe the cluster', test: describes },
   { name: 'check the health of a broker', test: isHealthy },
   { name: 'be told what is wrong with an address', test: noBroker },
-]
+])

@@ -3,7 +3,7 @@
  * over at Ctrl-C, and what it has committed is described, reset and deleted.
  */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { committedOffsets, connectedAdmin, connectedConsumer, nextJoin } from '../kafkajs/client.ts'
 import { prepareKcat, startKcat } from '../kcat/kcat.ts'
 import { eventually } from '../wait-for.ts'
@@ -309,13 +309,23 @@ async function outlivesTopic(context: TestContext): Promise<void> {
   assert.equal(offsets.find(({ topic }) => topic === gone)?.lag ?? null, null)
 }
 
-export const groupCapabilities: Capability[] = [
-  { name: 'a group goes on where it has committed', test: goesOn },
-  { name: 'two members share, one leaves by Ctrl-C', timeLimitMs: 60_000, test: membersShare },
-  { name: 'share a group with another client (kcat)', timeLimitMs: 60_000, test: sharesWithOthers },
+export const groupCapabilities: Capability[] = inArea('group admin', [
+  { name: 'a group goes on where it has committed', area: 'commit', test: goesOn },
+  {
+    name: 'two members share, one leaves by Ctrl-C',
+    area: 'groups',
+    timeLimitMs: 60_000,
+    test: membersShare,
+  },
+  {
+    name: 'share a group with another client (kcat)',
+    area: 'groups',
+    timeLimitMs: 60_000,
+    test: sharesWithOthers,
+  },
   { name: 'describe a group of another client', test: describesOthers },
   { name: 'reset offsets in every way', timeLimitMs: 60_000, test: resets },
   { name: 'give a new group its offsets', test: resetsNewGroup },
   { name: 'delete offsets and groups', test: deletes },
   { name: 'a group outlives a topic', test: outlivesTopic },
-]
+])

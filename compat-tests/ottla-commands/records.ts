@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { ottlaMain } from '../../scripts/ottla-process.ts'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedProducer, numberedValues, readTopics } from '../kafkajs/client.ts'
 import {
   asLines,
@@ -240,22 +240,25 @@ async function createsOnFirstUse(context: TestContext): Promise<void> {
   )
 }
 
-export const recordCapabilities: Capability[] = [
-  ...codecs.map(codec => ({
-    name: `produce and consume, codec ${codec}`,
-    test: (context: TestContext) => roundTrip(context, codec),
-  })),
+export const recordCapabilities: Capability[] = inArea('produce', [
+  ...inArea(
+    'compression',
+    codecs.map(codec => ({
+      name: `produce and consume, codec ${codec}`,
+      test: (context: TestContext) => roundTrip(context, codec),
+    })),
+  ),
   { name: 'keys go to the partitions to which other clients send them', test: samePartitionsAsOthers },
   { name: 'bytes of any kind, there and back as JSON', test: anyBytes },
-  { name: 'values as arguments, with a key and headers', test: headersAndKeyOfAll },
-  { name: 'produce with acks=0', test: withoutAcknowledgement },
-  { name: 'a record too large is refused, a batch too large is split', test: oversized },
+  { name: 'values as arguments, with a key and headers', area: 'headers', test: headersAndKeyOfAll },
+  { name: 'produce with acks=0', area: 'acks', test: withoutAcknowledgement },
+  { name: 'a record too large is refused, a batch too large is split', area: 'sizes', test: oversized },
   { name: 'a bad line ends producing with its number', test: badLine },
   { name: 'a pipe of 100,000 lines, in order', test: largePipe },
-  { name: 'consume from an offset, from a time, from the end', test: whereToBegin },
-  { name: 'follow what is produced until Ctrl-C', test: follows },
+  { name: 'consume from an offset, from a time, from the end', area: 'seek', test: whereToBegin },
+  { name: 'follow what is produced until Ctrl-C', area: 'consume', test: follows },
   { name: 'produce each line as it is typed', test: producesAsLinesCome },
-  { name: 'wait for a number of records', test: waitsForRecords },
-  { name: 'end quietly when the reader goes away', test: readerGoesAway },
-  { name: 'produce to a topic that the broker creates', test: createsOnFirstUse },
-]
+  { name: 'wait for a number of records', area: 'consume', test: waitsForRecords },
+  { name: 'end quietly when the reader goes away', area: 'consume', test: readerGoesAway },
+  { name: 'produce to a topic that the broker creates', area: 'topics', test: createsOnFirstUse },
+])

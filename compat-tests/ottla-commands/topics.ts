@@ -1,6 +1,6 @@
 /** `ottla topic`: what is created, altered and deleted is there, changed and gone, by its own word and by kafkajs's. */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedAdmin } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
 import { asLines, createdTopic, linesOf, ottla, ottlaJson, refused } from './ottla.ts'
@@ -118,7 +118,7 @@ async function deletes(context: TestContext): Promise<void> {
   )
 }
 
-export const topicCapabilities: Capability[] = [
+export const topicCapabilities: Capability[] = inArea('topics', [
   { name: 'create a topic with partitions and configurations', test: creates },
   { name: 'be refused to create a topic twice or wrongly', test: refusesToCreate },
   { name: 'validate without creating', test: validates },
@@ -127,4 +127,4 @@ export const topicCapabilities: Capability[] = [
   { name: 'alter partitions and configurations', test: alters },
   { name: 'be refused a wrong change as a whole', test: refusesToAlter },
   { name: 'delete topics', test: deletes },
-]
+])

@@ -2,7 +2,7 @@
  * What the admin client of @platformatic/kafka relies on: topics, groups and their offsets, coordinators.
  */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import {
   collectFrom,
@@ -222,13 +222,17 @@ async function findsCoordinators(context: TestContext): Promise<void> {
   assert.match(id, /^[A-Za-z0-9_-]{10,}$/)
 }
 
-export const administerCapabilities: Capability[] = [
+export const administerCapabilities: Capability[] = inArea('topics', [
   { name: 'createTopics with partitions and configs', test: createsTopics },
   { name: 'createTopics with defaults and with assignments', test: createsWithDefaultsAndAssignments },
   { name: 'createTopics with bad names, partitions, replicas, configs', test: refusesBadTopics },
   { name: 'deleteTopics, and the same name again', test: deletesTopics },
-  { name: 'listOffsets: earliest, latest, max timestamp, by time', test: listsOffsets },
-  { name: 'describeGroups, listGroups, deleteGroups', test: describesGroups },
-  { name: 'alterConsumerGroupOffsets, listConsumerGroupOffsets', test: altersGroupOffsets },
-  { name: 'findCoordinator and metadata', test: findsCoordinators },
-]
+  { name: 'listOffsets: earliest, latest, max timestamp, by time', area: 'timestamps', test: listsOffsets },
+  { name: 'describeGroups, listGroups, deleteGroups', area: 'group admin', test: describesGroups },
+  {
+    name: 'alterConsumerGroupOffsets, listConsumerGroupOffsets',
+    area: 'group admin',
+    test: altersGroupOffsets,
+  },
+  { name: 'findCoordinator and metadata', area: 'cluster', test: findsCoordinators },
+])

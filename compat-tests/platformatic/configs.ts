@@ -1,7 +1,7 @@
 /** Configurations through the admin client of @platformatic/kafka: described, altered one by one, and replaced. */
 import assert from 'node:assert/strict'
 import { ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import { createTopic, openAdmin, refusedWith } from './client.ts'
 
@@ -88,7 +88,7 @@ async function replaces(context: TestContext): Promise<void> {
   await refusedWith(replace(context.uniqueName('nobody'), '1'), 'UNKNOWN_TOPIC_OR_PARTITION')
 }
 
-export const configCapabilities: Capability[] = [
+export const configCapabilities: Capability[] = inArea('configs', [
   { name: 'describeConfigs and incrementalAlterConfigs of a topic', test: altersOneByOne },
   { name: 'alterConfigs of a topic, and validateOnly', test: replaces },
-]
+])

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import {
   type BytesConsumer,
@@ -215,15 +215,15 @@ async function readsMoreThanFits(context: TestContext): Promise<void> {
   assert.deepEqual(texts(messages.items), values)
 }
 
-export const consumeCapabilities: Capability[] = [
+export const consumeCapabilities: Capability[] = inArea('consume', [
   { name: 'a stream from the earliest record', test: readsEarliest },
   { name: 'a stream from the latest record', test: readsLatest },
-  { name: 'a stream from given offsets', test: readsFromGivenOffsets },
-  { name: 'a stream from what was committed by hand', test: commitsByHand },
-  { name: 'a stream from what was committed automatically', test: commitsByItself },
-  { name: 'a stream that fails without a commit', test: failsWithoutCommit },
+  { name: 'a stream from given offsets', area: 'seek', test: readsFromGivenOffsets },
+  { name: 'a stream from what was committed by hand', area: 'commit', test: commitsByHand },
+  { name: 'a stream from what was committed automatically', area: 'commit', test: commitsByItself },
+  { name: 'a stream that fails without a commit', area: 'commit', test: failsWithoutCommit },
   { name: 'for await over several topics', test: iterates },
-  { name: 'listOffsets and listCommittedOffsets', test: knowsOffsetsAndLag },
+  { name: 'listOffsets and listCommittedOffsets', area: 'commit', test: knowsOffsetsAndLag },
   { name: 'a fetch that waits until data arrives', test: waitsForData },
-  { name: 'records larger than the limits of a fetch', test: readsMoreThanFits },
-]
+  { name: 'records larger than the limits of a fetch', area: 'sizes', test: readsMoreThanFits },
+])

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import zlib from 'node:zlib'
 import type { CompressionAlgorithmValue } from '@platformatic/kafka'
-import { type Capability, Skipped, type TestContext } from '../capability.ts'
+import { type Capability, inArea, Skipped, type TestContext } from '../capability.ts'
 import {
   createTopic,
   numberedValues,
@@ -202,22 +202,28 @@ async function createsTopicOnSend(context: TestContext): Promise<void> {
   assert.ok((await openAdmin(context).listTopics()).includes(topic))
 }
 
-export const produceCapabilities: Capability[] = [
-  ...[0, 1, -1].map(acks => ({
-    name: `produce with acks=${acks}`,
-    test: (context: TestContext) => producesWithAcks(context, acks),
-  })),
-  ...codecs.map(codec => ({
-    name: `produce and consume with ${codec}, every acks`,
-    test: (context: TestContext) => producesCompressed(context, codec),
-  })),
-  { name: 'produce idempotently', test: producesIdempotently },
+export const produceCapabilities: Capability[] = inArea('produce', [
+  ...inArea(
+    'acks',
+    [0, 1, -1].map(acks => ({
+      name: `produce with acks=${acks}`,
+      test: (context: TestContext) => producesWithAcks(context, acks),
+    })),
+  ),
+  ...inArea(
+    'compression',
+    codecs.map(codec => ({
+      name: `produce and consume with ${codec}, every acks`,
+      test: (context: TestContext) => producesCompressed(context, codec),
+    })),
+  ),
+  { name: 'produce idempotently', area: 'idempotence', test: producesIdempotently },
   { name: 'send one batch over several topics', test: sendsOverTopics },
-  { name: 'headers, null and empty keys and values', test: keepsHeadersAndNulls },
-  { name: 'messages of 900 KB', test: carriesBigMessages },
-  { name: 'a message over the limit is refused', test: refusesTooBig },
+  { name: 'headers, null and empty keys and values', area: 'headers', test: keepsHeadersAndNulls },
+  { name: 'messages of 900 KB', area: 'sizes', test: carriesBigMessages },
+  { name: 'a message over the limit is refused', area: 'sizes', test: refusesTooBig },
   { name: 'the order within a key and its one partition', test: partitionsByKey },
-  { name: 'timestamps, and offsets by timestamp', test: keepsTimestamps },
+  { name: 'timestamps, and offsets by timestamp', area: 'timestamps', test: keepsTimestamps },
   { name: 'a producer stream', test: streams },
-  { name: 'a topic created by the first send', test: createsTopicOnSend },
-]
+  { name: 'a topic created by the first send', area: 'topics', test: createsTopicOnSend },
+])

@@ -3,7 +3,7 @@
  * @platformatic/kafka that live through it.
  */
 import assert from 'node:assert/strict'
-import { type Capability, requireRestart, type TestContext } from '../capability.ts'
+import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
 import {
   collectFrom,
   createTopic,
@@ -66,7 +66,7 @@ async function groupGoesOn(context: TestContext): Promise<void> {
   assert.deepEqual(texts(rest.items), values.slice(17))
 }
 
-export const restartCapabilities: Capability[] = [
+export const restartCapabilities: Capability[] = inArea('restart', [
   { name: 'kill -9: an idempotent producer goes on', timeLimitMs: 90_000, test: idempotentProducerGoesOn },
   { name: 'kill -9: a group goes on where it committed', timeLimitMs: 90_000, test: groupGoesOn },
-]
+])
