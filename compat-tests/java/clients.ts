@@ -165,7 +165,11 @@ export interface Admin {
 export async function openAdmin(context: TestContext, age: Age): Promise<Admin> {
   const driver = await driverOf(context, age)
   const name = context.uniqueName('admin')
-  const properties = { 'bootstrap.servers': context.bootstrap, 'client.id': name, 'request.timeout.ms': 20_000 }
+  const properties = {
+    'bootstrap.servers': context.bootstrap,
+    'client.id': name,
+    'request.timeout.ms': 20_000,
+  }
   await driver.call('admin.open', name, ...Object.entries(properties).flat())
   context.cleanUp(() => driver.call('admin.close', name))
   return { call: (command, ...fields) => driver.texts(`admin.${command}`, name, ...fields) }

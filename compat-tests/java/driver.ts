@@ -26,7 +26,10 @@ const heap = '256M'
 
 export class Driver {
   readonly #child: ChildProcess
-  readonly #waiting = new Map<number, { resolve(fields: (Buffer | null)[]): void; reject(error: Error): void }>()
+  readonly #waiting = new Map<
+    number,
+    { resolve(fields: (Buffer | null)[]): void; reject(error: Error): void }
+  >()
   readonly #listeners = new Map<string, (kind: string, fields: (Buffer | null)[]) => void>()
   readonly #ended: Promise<unknown>
   #requests = 0
@@ -40,7 +43,8 @@ export class Driver {
     createInterface({ input: child.stderr! }).on('line', line => this.onLog(line))
     this.#ended = once(child, 'close').then(() => {
       this.hasEnded = true
-      for (const { reject } of this.#waiting.values()) reject(new Error('the process of the Java client ended'))
+      for (const { reject } of this.#waiting.values())
+        reject(new Error('the process of the Java client ended'))
     })
     // It ends with its input, so it does not outlive this process, which it does not keep alive either.
     child.unref()

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict'
 import type { Capability, TestContext } from '../capability.ts'
 import type { Age } from './ages.ts'
 import { createTopic, numberedValues, openProducer, readTopic, texts } from './clients.ts'
-import { JavaError } from './driver.ts'
+import type { JavaError } from './driver.ts'
+
+/** Within the retention, which would take older records away in the middle of a test. */
+const hourAgo = Date.now() - 3_600_000
 
 /** In order, because there is one partition. */
 async function everyCompressionAndAcks(context: TestContext, age: Age): Promise<void> {
@@ -44,12 +47,17 @@ async function keysHeadersAndTimestamps(context: TestContext, age: Age): Promise
   const producer = await openProducer(context, age)
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
   const sent = [
-    { key: 'a', value: 'one', timestamp: 1_700_000_000_001, headers: [] as [string, Buffer | null][] },
-    { key: 'b', value: bytes, timestamp: 1_700_000_000_002, headers: [['bytes', bytes]] as [string, Buffer][] },
+    { key: 'a', value: 'one', timestamp: hourAgo, headers: [] as [string, Buffer | null][] },
+    {
+      key: 'b',
+      value: bytes,
+      timestamp: hourAgo + 1,
+      headers: [['bytes', bytes]] as [string, Buffer][],
+    },
     {
       key: 'a',
       value: null,
-      timestamp: 1_700_000_000_003,
+      timestamp: hourAgo + 2,
       headers: [
         ['twice', Buffer.from('1')],
         ['twice', Buffer.from('2')],
@@ -58,7 +66,7 @@ async function keysHeadersAndTimestamps(context: TestContext, age: Age): Promise
         ['ü', Buffer.from('ö')],
       ] as [string, Buffer | null][],
     },
-    { value: '', timestamp: 1_700_000_000_004, headers: [] as [string, Buffer | null][], partition: 2 },
+    { value: '', timestamp: hourAgo + 3, headers: [] as [string, Buffer | null][], partition: 2 },
   ]
   const places = await producer.send(topic, sent)
   assert.equal(places[0]!.partition, places[2]!.partition, 'one key, one partition')
@@ -140,7 +148,10 @@ export function produceCapabilities(age: Age): Capability[] {
     test: context => test(context, age),
   })
   return [
-    named(`produces with ${age.compressions.join(', ')}, each with acks 0, 1 and all`, everyCompressionAndAcks),
+    named(
+      `produces with ${age.compressions.join(', ')}, each with acks 0, 1 and all`,
+      everyCompressionAndAcks,
+    ),
     named('keys, headers, nulls and timestamps', keysHeadersAndTimestamps),
     named('an idempotent producer', idempotentProducer),
     named('LogAppendTime', logAppendTime),

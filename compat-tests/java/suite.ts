@@ -3,8 +3,12 @@
  * an admin client, once for each age.
  */
 import { type Capability, Skipped } from '../capability.ts'
+import { administerCapabilities } from './administer.ts'
 import { ages, driverProgram } from './ages.ts'
+import { consumeCapabilities } from './consume.ts'
+import { groupCapabilities } from './groups.ts'
 import { produceCapabilities } from './produce.ts'
+import { restartCapabilities } from './restart.ts'
 
 /** Fetching and compiling takes longer than a test may; an age that cannot be had says so in each of its tests. */
 export async function prepare(): Promise<void> {
@@ -15,4 +19,10 @@ export async function prepare(): Promise<void> {
   }
 }
 
-export const capabilities: Capability[] = ages.flatMap(age => [...produceCapabilities(age)])
+export const capabilities: Capability[] = ages.flatMap(age => [
+  ...produceCapabilities(age),
+  ...consumeCapabilities(age),
+  ...groupCapabilities(age),
+  ...administerCapabilities(age),
+  ...restartCapabilities(age),
+])
