@@ -15,7 +15,8 @@ import {
   javaArguments,
   logBinding,
 } from '../scripts/apache-kafka.ts'
-import { Skipped } from './capability.ts'
+import { type BrokerProcess, startBrokerProcess } from '../scripts/broker-process.ts'
+import { Skipped, type TestContext } from './capability.ts'
 
 export interface JavaProgramSource {
   /** The folder of its jars in the cache. */
@@ -27,12 +28,20 @@ export interface JavaProgramSource {
 }
 
 export interface JavaProgram {
-  /** What follows `java`, but for the program's own arguments. */
-  command(heap: string): string[]
+  /** Starts it as something to talk to: its three streams are piped. */
   start(args: string[], heap: string): ChildProcess
+  /** Starts it as a service, for one test; resolves when a line of what it prints says that it is ready. */
+  startService(context: TestContext, args: string[], options: ServiceOptions): Promise<BrokerProcess>
+}
+
+export interface ServiceOptions {
+  heap: string
+  readyPattern: RegExp
 }
 
 const compileLimitMs = 120_000
+const serviceStartLimitMs = 90_000
+const serviceStopLimitMs = 30_000
 const programs = new Map<string, Promise<JavaProgram>>()
 
 /** Brings the program here, once a run. */
@@ -53,13 +62,26 @@ async function prepareProgram(source: JavaProgramSource): Promise<JavaProgram> {
     throw error
   })
   const classes = sources.length === 0 ? [] : [await compiled(home, name, sources)]
-  const command = (heap: string) => [...javaArguments(home, heap, classes), mainClass]
   return {
-    command,
     start(args, heap) {
-      const child = spawn('java', [...command(heap), ...args])
+      const child = spawn('java', [...javaArguments(home, heap, classes), mainClass, ...args])
       child.stdin.on('error', () => undefined)
       return child
+    },
+    async startService(context, args, { heap, readyPattern }) {
+      const service = await startBrokerProcess({
+        command: 'java',
+        args: [...javaArguments(home, heap, classes, 'broker'), mainClass, ...args],
+        readyPattern,
+        startTimeoutMs: serviceStartLimitMs,
+        stopTimeoutMs: serviceStopLimitMs,
+        signal: context.signal,
+        onLine: line => {
+          if (!/ INFO /.test(line)) context.note(line)
+        },
+      })
+      context.cleanUp(() => service.kill9())
+      return service
     },
   }
 }

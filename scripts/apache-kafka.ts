@@ -260,9 +260,17 @@ export async function spawnKafkaTool(
   return spawn('java', [...javaArguments(home, options.heap ?? '512M'), mainClass, ...args])
 }
 
-/** What stands before the main class: jars of an installation, and classes that were compiled against them. */
-export function javaArguments(home: string, heap: string, classes: string[] = []): string[] {
-  const logging = `-Dlog4j2.configurationFile=${join(home, 'config', 'tools-log4j2.properties')}`
+/**
+ * What stands before the main class: jars of an installation, and classes that were compiled against them. A tool
+ * logs warnings to stderr, a service logs like a broker, to stdout.
+ */
+export function javaArguments(
+  home: string,
+  heap: string,
+  classes: string[] = [],
+  logs: 'tools' | 'broker' = 'tools',
+): string[] {
+  const logging = `-Dlog4j2.configurationFile=${join(home, 'config', `${logs}-log4j2.properties`)}`
   return [`-Xmx${heap}`, logging, '-cp', [...classes, join(home, 'libs', '*')].join(delimiter)]
 }
 

@@ -5,15 +5,18 @@ import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
 import { createTopic, openConsumer, openProducer, type Place, readTopic, texts } from './clients.ts'
 
-/** Enough to live through a restart, however slow the broker starts. */
+/**
+ * Enough to live through a restart, however slow the broker starts. What a producer has not sent it gives up after the
+ * request's time-out until 2.1, and after the delivery's from then on; what an age does not know it ignores.
+ */
 const patient = {
   retries: 1_000,
   'retry.backoff.ms': 100,
   'reconnect.backoff.max.ms': 500,
   'max.block.ms': 60_000,
+  'request.timeout.ms': 60_000,
+  'delivery.timeout.ms': 80_000,
 }
-/** Came with 2.1; what does not know it warns and goes by `retries`. */
-const delivery = { 'delivery.timeout.ms': 80_000, 'request.timeout.ms': 5_000 }
 
 async function livesThrough(context: TestContext, age: Age): Promise<void> {
   const restart = requireRestart(context)
@@ -27,7 +30,7 @@ async function livesThrough(context: TestContext, age: Age): Promise<void> {
     'reconnect.backoff.max.ms': 500,
   })
   await consumer.subscribe(topic)
-  const producer = await openProducer(context, age, { ...patient, ...delivery, 'enable.idempotence': 'true' })
+  const producer = await openProducer(context, age, { ...patient, 'enable.idempotence': 'true' })
   const sent: string[] = []
   const places: Place[] = []
   let isOver = false
