@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { appendFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConfigResourceTypes } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import { type Capability, requireRestart, type TestContext } from '../capability.ts'
 import { connectedAdmin, createTopic } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
@@ -105,7 +105,7 @@ async function fileToFile(context: TestContext): Promise<void> {
   await pipe.deliversExactly()
   const admin = await connectedAdmin(context)
   for (const name of Object.values(cluster.topics)) {
-    const resource = { type: ConfigResourceTypes.TOPIC, name, configNames: ['cleanup.policy'] }
+    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: ['cleanup.policy'] }
     const { resources } = await admin.describeConfigs({ resources: [resource], includeSynonyms: false })
     assert.equal(resources[0]!.configEntries[0]!.configValue, 'compact', name)
   }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
-import { ConfigResourceTypes } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import { type Capability, requireRestart, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import { lines, partitions, WordCounting, wordCountProgram } from './word-count.ts'
@@ -35,7 +35,7 @@ async function countsWords(context: TestContext): Promise<void> {
 }
 
 async function policyOf(counting: WordCounting, topic: string): Promise<string> {
-  const resource = { type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['cleanup.policy'] }
+  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['cleanup.policy'] }
   const { resources } = await counting.admin.describeConfigs({
     resources: [resource],
     includeSynonyms: false,
