@@ -77,7 +77,7 @@ async function prepareProgram(source: JavaProgramSource): Promise<JavaProgram> {
         stopTimeoutMs: serviceStopLimitMs,
         signal: context.signal,
         onLine: line => {
-          if (!/ INFO /.test(line)) context.note(line)
+          if (/^\[[^\]]*\] (WARN|ERROR|FATAL) /.test(line)) context.note(line)
         },
       })
       context.cleanUp(() => service.kill9())

@@ -1,5 +1,5 @@
 /**
- * Kafka Connect in distributed mode: lines of a file go to a topic and from there to another file, through workers
+ * Kafka Connect, in distributed mode for the most part: lines of a file go to a topic and from there to another file, through workers
  * that are stopped and killed and a broker that is. A source that is killed may send twice what it had not committed.
  */
 import assert from 'node:assert/strict'
@@ -9,10 +9,10 @@ import kafkajs from 'kafkajs'
 import { type Capability, requireRestart, type TestContext } from '../capability.ts'
 import { connectedAdmin, createTopic } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
-import { ConnectCluster, connectProgram, type Worker } from './worker.ts'
+import { ConnectCluster, connectProgram, startStandalone, type Worker } from './worker.ts'
 
 export async function prepare(): Promise<void> {
-  await connectProgram()
+  await connectProgram('ConnectDistributed')
 }
 
 /** A source and a sink, with a topic between them. */
@@ -33,16 +33,24 @@ class Pipe {
   }
 
   async open(worker: Worker): Promise<void> {
+    for (const [name, config] of Object.entries(await this.connectors())) {
+      await worker.configure(name, config)
+      await worker.is(name, 'RUNNING')
+    }
+  }
+
+  /** Both connectors' configurations, by their names. */
+  async connectors(): Promise<Record<string, Record<string, string>>> {
     await appendFile(this.#from, '')
-    await worker.configure(this.source, this.sourceConfig())
-    await worker.configure(this.sink, {
-      'connector.class': 'org.apache.kafka.connect.file.FileStreamSinkConnector',
-      'tasks.max': '1',
-      file: this.#to,
-      topics: this.topic,
-    })
-    await worker.is(this.source, 'RUNNING')
-    await worker.is(this.sink, 'RUNNING')
+    return {
+      [this.source]: this.sourceConfig(),
+      [this.sink]: {
+        'connector.class': 'org.apache.kafka.connect.file.FileStreamSinkConnector',
+        'tasks.max': '1',
+        file: this.#to,
+        topics: this.topic,
+      },
+    }
   }
 
   sourceConfig(topic = this.topic): Record<string, string> {
@@ -85,12 +93,13 @@ class Pipe {
   }
 }
 
+async function newPipe(context: TestContext): Promise<Pipe> {
+  const topic = await createTopic(context, 'connect-lines')
+  return new Pipe(context, topic, await context.temporaryDirectory())
+}
+
 async function pipeOf(context: TestContext, worker: Worker): Promise<Pipe> {
-  const pipe = new Pipe(
-    context,
-    await createTopic(context, 'connect-lines'),
-    await context.temporaryDirectory(),
-  )
+  const pipe = await newPipe(context)
   await pipe.open(worker)
   return pipe
 }
@@ -111,6 +120,14 @@ async function fileToFile(context: TestContext): Promise<void> {
   }
 }
 
+async function standalone(context: TestContext): Promise<void> {
+  const pipe = await newPipe(context)
+  await pipe.write(200, 'before')
+  await startStandalone(context, await pipe.connectors())
+  await pipe.write(200, 'after')
+  await pipe.deliversExactly()
+}
+
 async function managed(context: TestContext): Promise<void> {
   const worker = await new ConnectCluster(context).startWorker()
   const pipe = await pipeOf(context, worker)
@@ -122,12 +139,20 @@ async function managed(context: TestContext): Promise<void> {
   await pipe.deliversExactly()
   // The offsets of a sink are those of its group, the offsets of a source are in a topic of Connect's.
   const offsetOf = (name: string) => worker.offsets(name).then(offsets => offsets[0]?.offset)
-  await eventually(
-    'the sink to have committed',
-    () => offsetOf(pipe.sink),
-    found => found?.kafka_offset === 100,
+  const sinkCommitted = (what: string) =>
+    eventually(
+      what,
+      () => offsetOf(pipe.sink),
+      found => found?.kafka_offset === 100,
+      60_000,
+    )
+  await sinkCommitted('the sink to have committed')
+  const position = await eventually(
+    'the source to have committed',
+    () => offsetOf(pipe.source),
+    Boolean,
+    60_000,
   )
-  const position = await eventually('the source to have committed', () => offsetOf(pipe.source), Boolean)
   assert.ok(Number(position!.position) > 1_000)
   // Reset, the sink begins anew: all lines come out once more.
   await worker.stop(pipe.sink)
@@ -135,11 +160,7 @@ async function managed(context: TestContext): Promise<void> {
   await worker.resetOffsets(pipe.sink)
   assert.deepEqual(await worker.offsets(pipe.sink), [])
   await worker.resume(pipe.sink)
-  await eventually(
-    'the sink to have committed again',
-    () => offsetOf(pipe.sink),
-    found => found?.kafka_offset === 100,
-  )
+  await sinkCommitted('the sink to have committed once more')
   // Another topic for what comes now.
   const elsewhere = await createTopic(context, 'connect-elsewhere')
   await worker.configure(pipe.source, pipe.sourceConfig(elsewhere))
@@ -222,7 +243,8 @@ async function brokerRestarts(context: TestContext): Promise<void> {
 
 export const capabilities: Capability[] = [
   { name: 'file source to file sink', timeLimitMs: 120_000, test: fileToFile },
-  { name: 'paused, resumed, reset, reconfigured, deleted', timeLimitMs: 120_000, test: managed },
+  { name: 'connect-standalone', timeLimitMs: 120_000, test: standalone },
+  { name: 'paused, resumed, reset, reconfigured, deleted', timeLimitMs: 180_000, test: managed },
   { name: 'a worker stopped and another one started', timeLimitMs: 180_000, test: workerStops },
   { name: 'a worker killed with -9 and another one started', timeLimitMs: 180_000, test: workerKilled },
   { name: 'two workers, one is killed', timeLimitMs: 180_000, test: workersShare },

@@ -1,6 +1,7 @@
 /**
- * A cluster of Kafka Connect workers in distributed mode, of which each is a process, and their REST API. What they
- * know - connectors, offsets of sources, states - is in three compacted topics of the broker under test.
+ * Kafka Connect: a worker by itself, or a cluster of workers in distributed mode, each of them a process, and their
+ * REST API. What a cluster knows - connectors, offsets of sources, states - is in three compacted topics of the broker
+ * under test.
  */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
@@ -14,14 +15,61 @@ import { eventually } from '../wait-for.ts'
 export const connectVersion = '4.3.1'
 const heap = '384M'
 
-export function connectProgram(): Promise<JavaProgram> {
+export function connectProgram(mode: 'ConnectDistributed' | 'ConnectStandalone'): Promise<JavaProgram> {
   return javaProgram({
     name: `connect-${connectVersion}`,
     artifacts: ['connect-runtime', 'connect-file', 'connect-json'].map(name => {
       return ['org.apache.kafka', name, connectVersion]
     }),
-    mainClass: 'org.apache.kafka.connect.cli.ConnectDistributed',
+    mainClass: `org.apache.kafka.connect.cli.${mode}`,
   })
+}
+
+/** What both modes are told. */
+function commonSettings(context: TestContext, port: number): Record<string, string> {
+  return {
+    'bootstrap.servers': context.bootstrap,
+    'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
+    'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
+    'offset.flush.interval.ms': '500',
+    'consumer.session.timeout.ms': '6000',
+    'consumer.heartbeat.interval.ms': '500',
+    'consumer.metadata.max.age.ms': '1000',
+    listeners: `HTTP://127.0.0.1:${port}`,
+  }
+}
+
+async function propertiesFile(context: TestContext, settings: Record<string, string>): Promise<string> {
+  const file = join(await context.temporaryDirectory(), 'settings.properties')
+  await writeFile(
+    file,
+    Object.entries(settings)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
+  return file
+}
+
+async function startProcess(
+  context: TestContext,
+  mode: 'ConnectDistributed' | 'ConnectStandalone',
+  files: string[],
+): Promise<BrokerProcess> {
+  const program = await connectProgram(mode)
+  return await program.startService(context, files, { heap, readyPattern: /Kafka Connect started/ })
+}
+
+/** A worker by itself, which keeps its sources' offsets in a file. */
+export async function startStandalone(
+  context: TestContext,
+  connectors: Record<string, Record<string, string>>,
+): Promise<BrokerProcess> {
+  const offsetsFile = join(await context.temporaryDirectory(), 'offsets')
+  const worker = { ...commonSettings(context, await freePort()), 'offset.storage.file.filename': offsetsFile }
+  const files = [await propertiesFile(context, worker)]
+  for (const [name, config] of Object.entries(connectors))
+    files.push(await propertiesFile(context, { name, ...config }))
+  return await startProcess(context, 'ConnectStandalone', files)
 }
 
 export interface ConnectorStatus {
@@ -47,8 +95,8 @@ export class ConnectCluster {
 
   async startWorker(): Promise<Worker> {
     const port = await freePort()
-    const settings: Record<string, string> = {
-      'bootstrap.servers': this.#context.bootstrap,
+    const settings = {
+      ...commonSettings(this.#context, port),
       'group.id': this.#groupId,
       'config.storage.topic': this.topics.configs,
       'offset.storage.topic': this.topics.offsets,
@@ -57,30 +105,13 @@ export class ConnectCluster {
       'offset.storage.replication.factor': '1',
       'status.storage.replication.factor': '1',
       'offset.storage.partitions': '5',
-      'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
-      'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
-      'offset.flush.interval.ms': '500',
       'scheduled.rebalance.max.delay.ms': '0',
       'session.timeout.ms': '6000',
       'heartbeat.interval.ms': '500',
       'rebalance.timeout.ms': '10000',
-      'consumer.session.timeout.ms': '6000',
-      'consumer.heartbeat.interval.ms': '500',
-      'consumer.metadata.max.age.ms': '1000',
-      listeners: `HTTP://127.0.0.1:${port}`,
     }
-    const file = join(await this.#context.temporaryDirectory(), 'worker.properties')
-    await writeFile(
-      file,
-      Object.entries(settings)
-        .map(([key, value]) => `${key}=${value}\n`)
-        .join(''),
-    )
-    const program = await connectProgram()
-    const process = await program.startService(this.#context, [file], {
-      heap,
-      readyPattern: /Kafka Connect started/,
-    })
+    const file = await propertiesFile(this.#context, settings)
+    const process = await startProcess(this.#context, 'ConnectDistributed', [file])
     return new Worker(`127.0.0.1:${port}`, process)
   }
 }
