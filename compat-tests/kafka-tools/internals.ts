@@ -9,7 +9,13 @@ import {
   createTopicNamed,
 } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
-import { linesOf, refusedTool, startTool, tool } from './tools.ts'
+import { linesOf, refusedTool, startTool, tool, tryTool } from './tools.ts'
+
+/** A record of __consumer_offsets in the words of a formatter. */
+interface Formatted {
+  key: { data: Record<string, unknown> }
+  value: { data: Record<string, unknown> } | null
+}
 
 async function readsOffsetsTopic(context: TestContext): Promise<void> {
   const topic = await createTopic(context, 'tools-formatted')
@@ -26,22 +32,21 @@ async function readsOffsetsTopic(context: TestContext): Promise<void> {
     ([offset]) => offset?.offset === '1',
   )
   await member.stop()
-  const formatted = async (formatter: string) => {
-    const { lines, stop } = await startTool(context, 'kafka-console-consumer', [
-      ...['--topic', '__consumer_offsets', '--from-beginning'],
+  const formatted = async (formatter: string): Promise<Formatted[]> => {
+    const { stdout } = await tryTool(context, 'kafka-console-consumer', [
+      ...['--topic', '__consumer_offsets', '--from-beginning', '--timeout-ms', '6000'],
       ...['--formatter', `org.apache.kafka.tools.consumer.${formatter}`],
     ])
-    const isOfGroup = (line: string) => line.includes(`"${groupId}"`)
-    const all = await lines.until(items => items.some(isOfGroup), `${groupId} in ${formatter}'s words`)
-    await stop()
-    return all.filter(isOfGroup).map(line => JSON.parse(line))
+    // One stands right behind the other.
+    const all: Formatted[] = JSON.parse(`[${stdout.replaceAll('}{', '},{')}]`)
+    return all.filter(({ key }) => key.data.group === groupId)
   }
   const [offset] = await formatted('OffsetsMessageFormatter')
-  assert.deepEqual(offset.key.data, { group: groupId, topic, partition: 0 })
-  assert.equal(offset.value.data.offset, 1)
+  assert.deepEqual(offset!.key.data, { group: groupId, topic, partition: 0 })
+  assert.equal(offset!.value!.data.offset, 1)
   const [group] = await formatted('GroupMetadataMessageFormatter')
-  assert.deepEqual(group.key.data, { group: groupId })
-  assert.equal(group.value.data.protocolType, 'consumer')
+  assert.deepEqual(group!.key.data, { group: groupId })
+  assert.equal(group!.value!.data.protocolType, 'consumer')
 }
 
 /** Streams' application id is its group, and its internal topics begin with it. */

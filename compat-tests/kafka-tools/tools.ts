@@ -139,9 +139,11 @@ export interface RunningTool {
   readonly lines: Collector<string>
   /** As Ctrl-C does: a consumer leaves its group. */
   stop(): Promise<void>
+  /** Resolves when it has ended by itself. */
+  ended: Promise<unknown>
 }
 
-/** Starts a tool that goes on until it is stopped, in a JVM of its own. */
+/** Starts a tool in a JVM of its own, because it goes on until it is stopped, or finishes its work as its JVM ends. */
 export async function startTool(context: TestContext, name: ToolName, args: string[]): Promise<RunningTool> {
   const child = await spawnKafkaTool(mainClasses[name], withAddress(context, name, args), { heap })
   context.cleanUp(() => child.kill('SIGKILL'))
@@ -155,6 +157,7 @@ export async function startTool(context: TestContext, name: ToolName, args: stri
       child.kill('SIGTERM')
       await closed
     },
+    ended: closed,
   }
 }
 

@@ -49,8 +49,9 @@ final class Clients<C> {
     /** For what a client goes on doing by itself; nothing happens when it has been closed. */
     void useAgain(String name, Use<C> use) {
         Entry<C> entry = entries.get(name);
-        if (entry == null || entry.thread.isShutdown()) return;
+        if (entry == null) return;
         entry.thread.execute(() -> {
+            if (entries.get(name) != entry) return;
             try {
                 use.with(entry.client);
             } catch (Throwable failure) {
