@@ -144,7 +144,7 @@ async function tooLarge(context: TestContext, age: Age): Promise<void> {
 export function produceCapabilities(age: Age): Capability[] {
   const named = (name: string, test: (context: TestContext, age: Age) => Promise<void>): Capability => ({
     name: `${age.version}: ${name}`,
-    timeLimitMs: 60_000,
+    timeLimitMs: 120_000,
     test: context => test(context, age),
   })
   return [
