@@ -21,7 +21,8 @@ async function readsOffsetsTopic(context: TestContext): Promise<void> {
   const topic = await createTopic(context, 'tools-formatted')
   const groupId = context.uniqueName('formatted')
   const member = await startTool(context, 'kafka-console-consumer', [
-    ...['--topic', topic, '--group', groupId, '--command-property', 'auto.commit.interval.ms=200'],
+    ...['--topic', topic, '--group', groupId, '--from-beginning'],
+    ...['--command-property', 'auto.commit.interval.ms=200'],
   ])
   const producer = await connectedProducer(context)
   await producer.send({ topic, messages: [{ value: 'one' }] })

@@ -97,8 +97,8 @@ async function verifiable(context: TestContext): Promise<void> {
   const committed = await committedOffsets(admin, groupId, topic)
   const ends = await admin.fetchTopicOffsets(topic)
   assert.deepEqual(
-    committed.map(({ partition, offset }) => [partition, offset]),
-    ends.map(({ partition, high }) => [partition, high]),
+    new Set(committed.map(({ partition, offset }) => `${partition} ${offset}`)),
+    new Set(ends.map(({ partition, high }) => `${partition} ${high}`)),
   )
 }
 
@@ -123,7 +123,7 @@ async function verifiableGroup(context: TestContext): Promise<void> {
     return partitions.size
   }
   for (const { lines } of consumers)
-    await lines.until(all => owned(all) === 2, 'half of the partitions', 40_000)
+    await lines.until(all => owned(all) === 2, 'half of the partitions', 60_000)
   await saidBy(context, 'kafka-verifiable-producer', ['--topic', topic, '--max-messages', '200'])
   const consumed = (lines: string[]) =>
     lines
@@ -170,9 +170,9 @@ async function compatibilityTest(context: TestContext): Promise<void> {
 export const workloadCapabilities: Capability[] = [
   { name: 'kafka-producer-perf-test and kafka-consumer-perf-test', timeLimitMs: 60_000, test: perfTests },
   { name: 'kafka-e2e-latency', timeLimitMs: 60_000, test: endToEnd },
-  { name: 'kafka-verifiable-producer and kafka-verifiable-consumer', timeLimitMs: 60_000, test: verifiable },
-  { name: 'two kafka-verifiable-consumers in one group', timeLimitMs: 90_000, test: verifiableGroup },
-  { name: 'kafka-replica-verification', timeLimitMs: 60_000, test: comparesReplicas },
+  { name: 'kafka-verifiable-producer and kafka-verifiable-consumer', timeLimitMs: 90_000, test: verifiable },
+  { name: 'two kafka-verifiable-consumers in one group', timeLimitMs: 120_000, test: verifiableGroup },
+  { name: 'kafka-replica-verification', timeLimitMs: 120_000, test: comparesReplicas },
   {
     name: "the client compatibility test of Kafka's system tests",
     timeLimitMs: 60_000,
