@@ -9,7 +9,7 @@ import { linesOf, startTool, type ToolName, tool, tryTool } from './tools.ts'
 
 async function perfTests(context: TestContext): Promise<void> {
   const topic = await createTopic(context, 'tools-perf', 3)
-  const count = 20_000
+  const count = 5_000
   const produced = await tool(context, 'kafka-producer-perf-test', [
     ...['--topic', topic, '--num-records', String(count), '--throughput', '-1', '--payload-monotonic'],
     ...['--command-property', 'compression.type=gzip', 'acks=all'],
