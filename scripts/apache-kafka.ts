@@ -12,13 +12,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { freePort, type RunningBroker, startBrokerProcess } from './broker-process.ts'
 
 /** The newest 4.x whose server jars are on Maven Central at the time of writing. */
 export const apacheKafkaVersion = '4.4.0'
-/** The newest release that has its command-line tools there too; 4.4.0's kafka-tools is missing. */
-export const apacheKafkaToolsVersion = '4.3.1'
+/** The newest release that has its command-line tools there too. */
+export const apacheKafkaToolsVersion = '4.4.0'
 
 /** The reason why Apache Kafka cannot run here, in words fit for a skipped test. */
 export class ApacheKafkaUnavailable extends Error {
@@ -65,28 +65,29 @@ rootLogger.level = ${level}
 rootLogger.appenderRef.console.ref = console
 `
 
-type Artifact = [group: string, name: string, version: string]
+export type Artifact = [group: string, name: string, version: string]
 
 // Kafka's own binding of slf4j 1.7 to log4j 2; without it nothing is logged, the ready line included.
-const logBinding: Artifact = ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.5']
+export const logBinding: Artifact = ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.5']
 
 const installations = new Map<string, Promise<string>>()
 
 /** Makes sure that the broker's jars are here and resolves with the directory that holds `libs` and `config`. */
 export function installApacheKafka(): Promise<string> {
-  return installOnce(apacheKafkaVersion, [['org.apache.kafka', 'kafka_2.13', apacheKafkaVersion], logBinding])
+  return installJars(apacheKafkaVersion, [['org.apache.kafka', 'kafka_2.13', apacheKafkaVersion], logBinding])
 }
 
 /** The same for the command-line tools. */
 export function installApacheKafkaTools(): Promise<string> {
-  return installOnce(`tools-${apacheKafkaToolsVersion}`, [
+  return installJars(`tools-${apacheKafkaToolsVersion}`, [
     ['org.apache.kafka', 'kafka-tools', apacheKafkaToolsVersion],
     ['org.apache.kafka', 'kafka_2.13', apacheKafkaToolsVersion],
     logBinding,
   ])
 }
 
-function installOnce(name: string, artifacts: Artifact[]): Promise<string> {
+/** Any jars with all that they need, into a folder of that name in the cache; resolves as `installApacheKafka`. */
+export function installJars(name: string, artifacts: Artifact[]): Promise<string> {
   let installation = installations.get(name)
   if (installation === undefined) {
     installation = install(resolve('.cache', 'apache-kafka', name), artifacts)
@@ -259,9 +260,18 @@ export async function spawnKafkaTool(
   return spawn('java', [...javaArguments(home, options.heap ?? '512M'), mainClass, ...args])
 }
 
-function javaArguments(home: string, heap: string): string[] {
-  const logging = `-Dlog4j2.configurationFile=${join(home, 'config', 'tools-log4j2.properties')}`
-  return [`-Xmx${heap}`, logging, '-cp', join(home, 'libs', '*')]
+/**
+ * What stands before the main class: jars of an installation, and classes that were compiled against them. A tool
+ * logs warnings to stderr, a service logs like a broker, to stdout.
+ */
+export function javaArguments(
+  home: string,
+  heap: string,
+  classes: string[] = [],
+  logs: 'tools' | 'broker' = 'tools',
+): string[] {
+  const logging = `-Dlog4j2.configurationFile=${join(home, 'config', `${logs}-log4j2.properties`)}`
+  return [`-Xmx${heap}`, logging, '-cp', [...classes, join(home, 'libs', '*')].join(delimiter)]
 }
 
 async function run(command: string, args: string[]): Promise<KafkaToolResult> {

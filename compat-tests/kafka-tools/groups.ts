@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedProducer, createTopic } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
-import { linesOf, saidBy, startConsoleConsumer, tableOf, tool, tryTool } from './tools.ts'
+import { linesOf, saidBy, startTool, tableOf, tool, tryTool } from './tools.ts'
 
 type Row = Record<string, string>
 
@@ -75,7 +75,7 @@ async function withoutMembers(context: TestContext): Promise<void> {
 
 async function withMembers(context: TestContext): Promise<void> {
   const { topic, group } = await consumedTopic(context)
-  const consumer = await startConsoleConsumer(context, [
+  const consumer = await startTool(context, 'kafka-console-consumer', [
     ...['--topic', topic, '--group', group],
     ...['--command-property', 'client.id=a-member', '--command-property', 'auto.commit.interval.ms=200'],
   ])

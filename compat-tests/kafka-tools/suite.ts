@@ -6,10 +6,12 @@ import type { Capability } from '../capability.ts'
 import { clusterCapabilities } from './cluster.ts'
 import { configCapabilities } from './configs.ts'
 import { groupCapabilities } from './groups.ts'
+import { internalCapabilities } from './internals.ts'
 import { offsetResetCapabilities } from './offset-resets.ts'
 import { recordCapabilities } from './records.ts'
 import { prepareKafkaTools } from './tools.ts'
 import { topicCapabilities } from './topics.ts'
+import { workloadCapabilities } from './workloads.ts'
 
 export const prepare = prepareKafkaTools
 
@@ -20,4 +22,6 @@ export const capabilities: Capability[] = [
   ...groupCapabilities,
   ...offsetResetCapabilities,
   ...clusterCapabilities,
+  ...workloadCapabilities,
+  ...internalCapabilities,
 ]

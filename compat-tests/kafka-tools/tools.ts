@@ -1,7 +1,7 @@
 /**
  * Running Kafka's own command-line tools as their shell scripts do, from the jars that `scripts/apache-kafka.ts`
- * fetches. `tool` runs one to its end, in a JVM that all of them share (`ToolRunner.java`); `startConsoleConsumer`
- * starts one that keeps running in a JVM of its own, as a member of a group.
+ * fetches. `tool` runs one to its end, in a JVM that all of them share (`ToolRunner.java`); `startTool` starts
+ * one that keeps running in a JVM of its own, such as a member of a group.
  */
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
@@ -21,15 +21,24 @@ const mainClasses = {
   'kafka-acls': 'org.apache.kafka.tools.AclCommand',
   'kafka-broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
   'kafka-cluster': 'org.apache.kafka.tools.ClusterTool',
-  'kafka-configs': 'kafka.admin.ConfigCommand',
+  'kafka-configs': 'org.apache.kafka.tools.ConfigCommand',
   'kafka-console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
   'kafka-console-producer': 'org.apache.kafka.tools.ConsoleProducer',
+  'kafka-consumer-perf-test': 'org.apache.kafka.tools.ConsumerPerformance',
   'kafka-consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
   'kafka-delete-records': 'org.apache.kafka.tools.DeleteRecordsCommand',
+  'kafka-e2e-latency': 'org.apache.kafka.tools.EndToEndLatency',
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'kafka-groups': 'org.apache.kafka.tools.GroupsCommand',
   'kafka-log-dirs': 'org.apache.kafka.tools.LogDirsCommand',
+  'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
+  'kafka-replica-verification': 'org.apache.kafka.tools.ReplicaVerificationTool',
+  'kafka-streams-application-reset': 'org.apache.kafka.tools.StreamsResetter',
   'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
+  'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
+  'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
+  // Not in bin/: what Kafka's own system tests ask of every age of a broker.
+  'client-compatibility-test': 'org.apache.kafka.tools.ClientCompatibilityTest',
 } as const
 
 export type ToolName = keyof typeof mainClasses
@@ -55,14 +64,21 @@ export async function prepareKafkaTools(): Promise<void> {
   await currentRunner()
 }
 
-/** Runs a tool to its end; the broker's address comes last, the rest is the caller's. */
+/** The arguments with the broker's address as the tool wants it. */
+function withAddress(context: TestContext, name: ToolName, args: string[]): string[] {
+  if (name === 'kafka-e2e-latency') return [context.bootstrap, ...args]
+  const option = name === 'kafka-replica-verification' ? '--broker-list' : '--bootstrap-server'
+  return [...args, option, context.bootstrap]
+}
+
+/** Runs a tool to its end; the broker's address is added, the rest is the caller's. */
 export async function tryTool(
   context: TestContext,
   name: ToolName,
   args: string[],
   input = '',
 ): Promise<ToolResult> {
-  const all = [...args, '--bootstrap-server', context.bootstrap]
+  const all = withAddress(context, name, args)
   const result = await (await currentRunner()).run(mainClasses[name], all, input)
   context.note(`${name} ${args.join(' ')}: exit code ${result.code}`)
   for (const line of [...linesOf(result.stdout), ...linesOf(result.stderr)].slice(0, 8))
@@ -118,20 +134,22 @@ function cellsOf(row: string): string[] {
   return row.trim().split(/\s+(?!\s|\(\w+\)(?:\s|$))/)
 }
 
-export interface RunningConsumer {
+export interface RunningTool {
+  /** Of its standard output. */
   readonly lines: Collector<string>
-  /** As Ctrl-C does: it leaves its group. */
+  /** As Ctrl-C does: a consumer leaves its group. */
   stop(): Promise<void>
+  /** Resolves when it has ended by itself. */
+  ended: Promise<unknown>
 }
 
-/** Starts a console consumer in a JVM of its own. */
-export async function startConsoleConsumer(context: TestContext, args: string[]): Promise<RunningConsumer> {
-  const all = [...args, '--bootstrap-server', context.bootstrap]
-  const child = await spawnKafkaTool(mainClasses['kafka-console-consumer'], all, { heap })
+/** Starts a tool in a JVM of its own, because it goes on until it is stopped, or finishes its work as its JVM ends. */
+export async function startTool(context: TestContext, name: ToolName, args: string[]): Promise<RunningTool> {
+  const child = await spawnKafkaTool(mainClasses[name], withAddress(context, name, args), { heap })
   context.cleanUp(() => child.kill('SIGKILL'))
   const lines = collector<string>()
   createInterface({ input: child.stdout! }).on('line', line => lines.add(line))
-  createInterface({ input: child.stderr! }).on('line', line => context.note(`console consumer: ${line}`))
+  createInterface({ input: child.stderr! }).on('line', line => context.note(`${name}: ${line}`))
   const closed = once(child, 'close')
   return {
     lines,
@@ -139,6 +157,7 @@ export async function startConsoleConsumer(context: TestContext, args: string[])
       child.kill('SIGTERM')
       await closed
     },
+    ended: closed,
   }
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedProducer } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
-import { linesOf, refusedTool, startConsoleConsumer, tool } from './tools.ts'
+import { linesOf, refusedTool, startTool, tool } from './tools.ts'
 
 interface DescribedTopic {
   topic: string
@@ -176,7 +176,7 @@ async function groupTakesNewPartitions(context: TestContext): Promise<void> {
   const topic = context.uniqueName('tools-growing')
   await tool(context, 'kafka-topics', ['--create', '--topic', topic])
   await describe(context, topic, 1)
-  const consumer = await startConsoleConsumer(context, [
+  const consumer = await startTool(context, 'kafka-console-consumer', [
     ...['--topic', topic, '--group', context.uniqueName('tools-growing'), '--from-beginning'],
     ...['--command-property', 'metadata.max.age.ms=300'],
     ...['--formatter-property', 'print.partition=true'],
