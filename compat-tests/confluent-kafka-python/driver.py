@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "driven-clients"))
 
 from confluent_kafka import (  # noqa: E402
-    Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicCollection, TopicPartition,
+    Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition,
     OFFSET_BEGINNING, OFFSET_END, TIMESTAMP_NOT_AVAILABLE,
 )
 from confluent_kafka.admin import (  # noqa: E402
@@ -19,7 +19,7 @@ from driver_protocol import (  # noqa: E402
 bootstrap = sys.argv[1]
 common = {
     "bootstrap.servers": bootstrap, "client.id": f"driver-{os.getpid()}",
-    "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 500, "error_cb": lambda error: failed(error) if error.fatal() else note(error),
+    "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 500, "error_cb": lambda error: failed(error) if error.code() == KafkaError._FATAL else note(error),
 }
 limit_s = 20
 producer = None

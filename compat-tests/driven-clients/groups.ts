@@ -10,8 +10,8 @@ import { type GroupClient, groupUnderTest, type MemberProcess, nothingLost } fro
 import { type MemberEvent, type MemberSettings, sessionTimeoutMs } from '../member-process.ts'
 import { eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
-import type { Driver } from './driver.ts'
-import { createTopic, partitionsOf, valuesOnly } from './topics.ts'
+import type { Driver, DriverError } from './driver.ts'
+import { createTopic, errorCodes, partitionsOf, valuesOnly } from './topics.ts'
 
 function groupClientOf(subject: Subject, assignor: string): GroupClient {
   const administrators = new WeakMap<TestContext, Driver>()
@@ -39,9 +39,13 @@ function groupClientOf(subject: Subject, assignor: string): GroupClient {
     async openOwners(context) {
       const driver = administrator(context)
       return async (group, topic) => {
-        const { state, members } = await driver.call('describeGroup', { group, topic })
-        if (state.toLowerCase() !== 'stable') return []
-        return members.map(({ memberId, partitions }) => ({ memberId, owned: partitions }))
+        const described = await driver.call('describeGroup', { group, topic }).catch(error => {
+          // A group that nobody has joined yet is an error in the newest version.
+          if ((error as DriverError).code === errorCodes.GROUP_ID_NOT_FOUND) return undefined
+          throw error
+        })
+        if (described?.state.toLowerCase() !== 'stable') return []
+        return described.members.map(({ memberId, partitions }) => ({ memberId, owned: partitions }))
       }
     },
   }

@@ -14,6 +14,7 @@ export const errorCodes = {
   INVALID_PARTITIONS: 37,
   INVALID_REPLICATION_FACTOR: 38,
   INVALID_CONFIG: 40,
+  GROUP_ID_NOT_FOUND: 69,
 } as const
 
 /** Creates a topic and waits until every partition of it answers: Kafka tells of a topic before it serves it. */
