@@ -165,7 +165,8 @@ async function pausesAndResumes(subject: Subject, context: TestContext): Promise
   await records.until(({ length }) => length === 20, 'the first records')
   records.items.length = 0
   await driver.call('pause', { partitions: [0] })
-  // What had been fetched before the pause is known to have come; what follows is produced after it.
+  // A fetch that was under way then may still bring something; it waits for no longer than 100 ms.
+  await delay(400)
   await driver.call('produce', {
     topic,
     records: numberedValues(40, 'during').map((value, index) => ({

@@ -17,6 +17,8 @@ export type Need =
   | 'idempotence'
   | 'acks=0'
   | 'null header values'
+  | 'records of nothing'
+  | 'instance ids in descriptions'
   | 'record timestamps'
   | 'static members'
   | 'cooperative assignor'

@@ -162,13 +162,18 @@ const manyHeaders: [string, Buffer][][] = [
   [['big', Buffer.alloc(20_000, 'h')]],
 ]
 
-async function keepsNullAndEmpty(subject: Subject, context: TestContext): Promise<void> {
+const some = Buffer.from('some')
+const empty = Buffer.alloc(0)
+const pairs = [some, empty, null].flatMap(key => [some, empty, null].map(value => ({ key, value })))
+
+async function keepsPairs(
+  subject: Subject,
+  context: TestContext,
+  pairs: { key: Buffer | null; value: Buffer | null }[],
+): Promise<void> {
   const driver = subject.open(context)
   const topic = await createTopic(context, driver, 'nulls')
   await driver.call('openProducer', { acks: 'all', compression: 'none', idempotent: false })
-  const some = Buffer.from('some')
-  const empty = Buffer.alloc(0)
-  const pairs = [some, empty, null].flatMap(key => [some, empty, null].map(value => ({ key, value })))
   await driver.call('produce', { topic, records: pairs.map(pair => ({ ...pair, partition: 0 })) })
   const records = await readTopic(subject, context, topic, pairs.length)
   assert.deepEqual(
@@ -314,7 +319,15 @@ export const produceCapabilities: DrivenCapability[] = [
     needs: ['null header values'],
     test: (subject, context) => keepsHeaders(subject, context, [[['null', null]]]),
   },
-  { name: 'null and empty keys and values', test: keepsNullAndEmpty },
+  {
+    name: 'null and empty keys and values',
+    test: (subject, context) => keepsPairs(subject, context, pairs.slice(0, -1)),
+  },
+  {
+    name: 'a record with neither key nor value',
+    needs: ['records of nothing'],
+    test: (subject, context) => keepsPairs(subject, context, pairs.slice(-1)),
+  },
   { name: 'binary keys and values', test: keepsBinary },
   { name: 'messages of 900 KB', test: carriesBigMessages },
   { name: 'a message over the limit is refused', test: refusesWhatStaysTooBig },
