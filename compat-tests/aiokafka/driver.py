@@ -101,15 +101,20 @@ async def open_consumer(topic, start, group=None, partitions=None, commit="when-
         else:
             for one in wanted:
                 consumer.seek(one, start)
-    polling = asyncio.create_task(poll(consumer, commit == "each"))
+    polling = asyncio.create_task(poll(consumer, commit == "each", instanceId is not None))
 
 
-async def poll(client, commits):
+def is_fenced(error, is_static):
+    # It knows no error code above 79, FENCED_INSTANCE_ID (82) included.
+    return is_static and "UnknownError" in repr(error)
+
+
+async def poll(client, commits, is_static):
     while True:
         try:
             batches = await client.getmany(timeout_ms=100)
         except KafkaError as error:
-            if "FencedInstanceId" in type(error).__name__:
+            if is_fenced(error, is_static):
                 return failed(f"fenced: {error!r}")
             note(f"poll: {error!r}")
             await asyncio.sleep(0.1)
@@ -123,6 +128,8 @@ async def poll(client, commits):
             try:
                 await client.commit()
             except KafkaError as error:
+                if is_fenced(error, is_static):
+                    return failed(f"fenced: {error!r}")
                 note(f"commit: {error!r}")
 
 

@@ -9,6 +9,7 @@ export const { prepare, capabilities } = suiteOf({
   // A batch that had been fetched is still handed over while the member joins again.
   restMs: 300,
   lacks: {
+    'records of nothing': 'its producer wants a key or a value',
     'cooperative assignor': 'it has eager assignors only',
     'altering group offsets': 'its administrator has no call for it',
     'deleting group offsets': 'its administrator has no call for it',

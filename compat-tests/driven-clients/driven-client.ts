@@ -20,6 +20,8 @@ export type Need =
   | 'records of nothing'
   | 'instance ids in descriptions'
   | 'record timestamps'
+  | 'append time'
+  | 'empty told from null'
   | 'static members'
   | 'cooperative assignor'
   | 'pausing'

@@ -6,12 +6,16 @@ to one thread; `ConsumerThread` is that thread, and commands about the consumer 
 
 import base64
 import json
+import logging
 import os
 import queue
 import sys
 import threading
 import traceback
 from concurrent.futures import Future
+
+# Clients tell their troubles to their loggers; what is on the standard error is shown when a test fails.
+logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
 
 _output = threading.Lock()
 

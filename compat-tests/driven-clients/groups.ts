@@ -184,12 +184,15 @@ async function staticMemberIsFenced(subject: Subject, context: TestContext): Pro
   const elder = group.addMember('the-same')
   await group.deliversToOwners([elder])
   const younger = group.addMember('the-same')
+  // Some clients tell their user when they commit, and not before.
+  const stopProducing = await group.startProducing()
   await elder.failures.until(
     reasons => reasons.some(reason => /fenced/i.test(reason)),
     'the elder twin to be fenced',
   )
   await elder.kill9()
   await group.deliversToOwners([younger])
+  await nothingLost(group, await stopProducing())
 }
 
 export function groupCapabilities(subject: Subject): DrivenCapability[] {

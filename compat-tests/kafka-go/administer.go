@@ -61,7 +61,12 @@ func createTopics(p driver.Parameters) (any, error) {
 		}
 		wanted = append(wanted, config)
 	}
-	created, err := client.CreateTopics(forever, &kafka.CreateTopicsRequest{Topics: wanted, ValidateOnly: p.ValidateOnly})
+	asked := client
+	if p.ValidateOnly {
+		// It waits until the topic is to be seen, which one that was only validated never is.
+		asked = &kafka.Client{Addr: client.Addr, Timeout: 2 * time.Second, Transport: client.Transport}
+	}
+	created, err := asked.CreateTopics(forever, &kafka.CreateTopicsRequest{Topics: wanted, ValidateOnly: p.ValidateOnly})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 """The driver of kafka-python; see ../driven-clients/driver.ts for what it is told."""
 
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "driven-clients"))
@@ -79,6 +80,9 @@ class Listener(ConsumerRebalanceListener):
     def on_partitions_revoked(self, revoked):
         tell_revoked([one.partition for one in revoked])
         self.owned.difference_update([one.partition for one in revoked])
+        if self.is_cooperative:
+            # What stays is announced to nobody.
+            tell_assigned(self.client.group_metadata().member_id, self.owned)
 
     def on_partitions_lost(self, lost):
         self.on_partitions_revoked(lost)
@@ -126,6 +130,10 @@ def open_consumer(topic, start, group=None, partitions=None, commit="when-told",
         if batches and commit == "each":
             try:
                 client.commit()
+            except FencedInstanceIdError as error:
+                # Of a fenced heartbeat the client only logs: its user is told by the next commit.
+                failed(f"fenced: {error}")
+                raise
             except KafkaError as error:
                 note(f"commit: {error}")
 
@@ -203,7 +211,10 @@ def describe_configs(type, name):
 def alter_configs(topic, set, reset):
     changes = {key: (AlterConfigOp.SET, value) for key, value in set.items()}
     changes.update({key: (AlterConfigOp.DELETE, None) for key in reset})
-    admin().alter_configs([ConfigResource("topic", topic, changes)])
+    result = admin().alter_configs([ConfigResource("topic", topic, changes)])["topic"][topic]
+    # It tells errors as text alone: "[Error 40] InvalidConfigurationError: ...".
+    if result != "OK":
+        raise Refused(int(re.search(r"\[Error (\d+)\]", result)[1]), result)
 
 
 def describe_group(group, topic):

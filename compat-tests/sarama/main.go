@@ -42,7 +42,7 @@ func openProducer(p driver.Parameters) (any, error) {
 		c.Net.MaxOpenRequests = 1
 	}
 	c.Producer.Return.Successes = true
-	c.Producer.Retry.Max = 300
+	c.Producer.Retry.Max = 800
 	c.Producer.Retry.Backoff = 100 * time.Millisecond
 	c.Producer.Partitioner = func(topic string) sarama.Partitioner {
 		return partitioner{byKey: sarama.NewHashPartitioner(topic)}
