@@ -15,7 +15,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment  # noqa: E402
 from aiokafka.errors import KafkaError, for_code  # noqa: E402
 from driver_protocol import (  # noqa: E402
-    Refused, answer_error, decoded_records, failed, note, parse, tell_assigned, tell_record, tell_revoked, write,
+    Refused, answer_error, decoded_records, note, parse, tell_assigned, tell_record, tell_revoked, write,
 )
 
 common = {"bootstrap_servers": sys.argv[1], "client_id": f"driver-{os.getpid()}", "metadata_max_age_ms": 1_000}
@@ -101,21 +101,14 @@ async def open_consumer(topic, start, group=None, partitions=None, commit="when-
         else:
             for one in wanted:
                 consumer.seek(one, start)
-    polling = asyncio.create_task(poll(consumer, commit == "each", instanceId is not None))
+    polling = asyncio.create_task(poll(consumer, commit == "each"))
 
 
-def is_fenced(error, is_static):
-    # It knows no error code above 79, FENCED_INSTANCE_ID (82) included.
-    return is_static and "UnknownError" in repr(error)
-
-
-async def poll(client, commits, is_static):
+async def poll(client, commits):
     while True:
         try:
             batches = await client.getmany(timeout_ms=100)
         except KafkaError as error:
-            if is_fenced(error, is_static):
-                return failed(f"fenced: {error!r}")
             note(f"poll: {error!r}")
             await asyncio.sleep(0.1)
             continue
@@ -128,8 +121,6 @@ async def poll(client, commits, is_static):
             try:
                 await client.commit()
             except KafkaError as error:
-                if is_fenced(error, is_static):
-                    return failed(f"fenced: {error!r}")
                 note(f"commit: {error!r}")
 
 

@@ -10,6 +10,8 @@ export const { prepare, capabilities } = suiteOf({
   restMs: 300,
   lacks: {
     'records of nothing': 'its producer wants a key or a value',
+    'fencing of twins':
+      'it has no name for FENCED_INSTANCE_ID and commits without an instance id, so that twins take turns',
     'cooperative assignor': 'it has eager assignors only',
     'altering group offsets': 'its administrator has no call for it',
     'deleting group offsets': 'its administrator has no call for it',

@@ -23,6 +23,7 @@ export type Need =
   | 'append time'
   | 'empty told from null'
   | 'static members'
+  | 'fencing of twins'
   | 'cooperative assignor'
   | 'pausing'
   | 'commit when told'

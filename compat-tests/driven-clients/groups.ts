@@ -228,7 +228,7 @@ export function groupCapabilities(subject: Subject): DrivenCapability[] {
     },
     {
       name: 'two members with one group.instance.id',
-      needs: ['static members'],
+      needs: ['static members', 'fencing of twins'],
       timeLimitMs: 60_000,
       test: staticMemberIsFenced,
     },

@@ -25,7 +25,7 @@ export async function pythonDriver(client: string): Promise<DriverProgram> {
     const install = ['install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:']
     await run(python, ['-m', 'pip', ...install, '--require-hashes', '-r', requirements])
   })
-  return { command: python, args: ['-u', join(folder, 'driver.py')] }
+  return { command: python, args: ['-u', '-B', join(folder, 'driver.py')] }
 }
 
 /** The client's `driver` program, built with the modules that it names. */
