@@ -19,9 +19,17 @@ from driver_protocol import (  # noqa: E402
 bootstrap = sys.argv[1]
 common = {
     "bootstrap.servers": bootstrap, "client.id": f"driver-{os.getpid()}",
-    "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 500, "error_cb": lambda error: failed(error) if error.code() == KafkaError._FATAL else note(error),
+    "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 500, "error_cb": lambda error: tell_error(error),
 }
 limit_s = 20
+
+
+def tell_error(error):
+    # Asked for its own sake, fatal() of a _FATAL error says no.
+    tell = failed if error.fatal() or error.code() == KafkaError._FATAL else note
+    tell(error)
+
+
 producer = None
 consumer = None
 consumer_topic = None
@@ -110,9 +118,7 @@ def open_consumer(topic, start, group=None, partitions=None, commit="when-told",
         handled = False
         for message in client.consume(200, timeout=0.1):
             if message.error() is not None:
-                if message.error().fatal():
-                    return failed(message.error())
-                note(message.error())
+                tell_error(message.error())
                 continue
             handled = True
             kind, timestamp = message.timestamp()
@@ -124,6 +130,10 @@ def open_consumer(topic, start, group=None, partitions=None, commit="when-told",
             try:
                 client.commit(asynchronous=False)
             except KafkaException as error:
+                if error.args[0].code() == KafkaError._FATAL:
+                    # The one error that is fatal to a member is being fenced, and this may be all that tells of it.
+                    failed(f"fenced: {error}")
+                    raise
                 note(f"commit: {error}")
 
     consumer = ConsumerThread(open_one, poll)
