@@ -45,7 +45,9 @@ async def open_producer(acks, compression, idempotent):
     global producer
     producer = AIOKafkaProducer(
         **common, acks={"none": 0, "leader": 1, "all": "all"}[acks], enable_idempotence=idempotent,
-        compression_type=None if compression == "none" else compression)
+        compression_type=None if compression == "none" else compression,
+        # What waits for a broker that starts again is given up after this.
+        request_timeout_ms=120_000)
     await producer.start()
 
 
