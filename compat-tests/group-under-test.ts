@@ -20,10 +20,27 @@ export interface Ownership {
   owned: number[]
 }
 
+/** A process that is a member, however it was started and is talked to. */
+export interface MemberProcess {
+  pid: number
+  /** Says goodbye, and resolves when the process has ended. */
+  leave(): Promise<void>
+  kill9(): Promise<void>
+  /** SIGSTOP and SIGCONT: a process that has stalled, and goes on as if nothing had been. */
+  suspend(): void
+  proceed(): void
+}
+
+export type StartMember = (
+  context: TestContext,
+  settings: MemberSettings,
+  tell: (event: MemberEvent) => void,
+) => MemberProcess
+
 /** What a client can do for these tests. */
 export interface GroupClient {
-  /** The program that `memberProcess` of member-process.ts drives. */
-  memberProgram: URL
+  /** The program that `memberProcess` of member-process.ts drives, or what starts a member that is no Node program. */
+  memberProgram: URL | StartMember
   /** The assignor that its members name, where it is not the client's own choice. */
   assignor?: string
   createTopic(context: TestContext, partitions: number): Promise<string>
@@ -44,18 +61,12 @@ export interface Delivery {
   value: string
 }
 
-export interface Member {
-  pid: number
+export interface Member extends MemberProcess {
   /** Its id in the group since it last joined. */
   memberId(): string | undefined
   timesJoined(): number
   /** Why it could not go on, in the client's words. */
   failures: Collector<string>
-  leave(): Promise<void>
-  kill9(): Promise<void>
-  /** SIGSTOP and SIGCONT: a process that has stalled, and goes on as if nothing had been. */
-  suspend(): void
-  proceed(): void
 }
 
 export interface GroupUnderTest {
@@ -176,16 +187,16 @@ export async function nothingLost(group: GroupUnderTest, sent: string[]): Promis
 
 function startMember(
   context: TestContext,
-  program: URL,
+  program: URL | StartMember,
   settings: MemberSettings,
   deliveries: Collector<Delivery>,
 ): Member {
-  const child = fork(fileURLToPath(program), [JSON.stringify(settings)], { stdio: 'ignore' })
-  const pid = child.pid!
   const failures = collector<string>()
   let memberId: string | undefined
   let timesJoined = 0
-  child.on('message', (message: MemberEvent) => {
+  const start = program instanceof URL ? forkMember(program) : program
+  const started = start(context, settings, message => {
+    const { pid } = started
     if (message.event === 'joined') {
       memberId = message.memberId
       timesJoined += 1
@@ -199,25 +210,30 @@ function startMember(
       failures.add(message.reason)
     }
   })
-  const ended = once(child, 'exit')
-  const kill9 = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await ended
-  }
-  context.cleanUp(kill9)
-  return {
-    pid,
-    memberId: () => memberId,
-    timesJoined: () => timesJoined,
-    async leave() {
-      child.send('leave')
+  return { ...started, memberId: () => memberId, timesJoined: () => timesJoined, failures }
+}
+
+function forkMember(program: URL): StartMember {
+  return (context, settings, tell) => {
+    const child = fork(fileURLToPath(program), [JSON.stringify(settings)], { stdio: 'ignore' })
+    child.on('message', (message: MemberEvent) => tell(message))
+    const ended = once(child, 'exit')
+    const kill9 = async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGKILL')
       await ended
-    },
-    kill9,
-    failures,
-    suspend: () => void child.kill('SIGSTOP'),
-    proceed: () => void child.kill('SIGCONT'),
+    }
+    context.cleanUp(kill9)
+    return {
+      pid: child.pid!,
+      async leave() {
+        child.send('leave')
+        await ended
+      },
+      kill9,
+      suspend: () => void child.kill('SIGSTOP'),
+      proceed: () => void child.kill('SIGCONT'),
+    }
   }
 }
 

@@ -9,6 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 export interface Collector<T> {
   readonly items: T[]
   add(item: T): void
+  /** Called with every item from now on. */
+  onAdd(listener: (item: T) => void): void
   /** Resolves when `isEnough` first holds; it is asked again after every `add`. */
   until(isEnough: (items: T[]) => boolean, what: string, timeLimitMs?: number): Promise<T[]>
 }
@@ -16,10 +18,13 @@ export interface Collector<T> {
 export function collector<T>(): Collector<T> {
   const items: T[] = []
   const waiting = new Set<() => void>()
+  const listeners: ((item: T) => void)[] = []
   return {
     items,
+    onAdd: listener => void listeners.push(listener),
     add(item) {
       items.push(item)
+      for (const listener of listeners) listener(item)
       for (const check of [...waiting]) check()
     },
     until(isEnough, what, timeLimitMs = 20_000) {

@@ -1,0 +1,3 @@
+module ottla.test/driver
+
+go 1.24

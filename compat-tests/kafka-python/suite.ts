@@ -1,0 +1,14 @@
+/** kafka-python: the client in pure Python, in its current generation. */
+import { suiteOf } from '../driven-clients/driven-client.ts'
+import { pythonDriver } from '../driven-clients/toolchains.ts'
+
+export const { prepare, capabilities } = suiteOf({
+  name: 'kafka-python',
+  prepare: () => pythonDriver('kafka-python'),
+  assignors: ['range', 'roundrobin', 'sticky'],
+  cooperative: 'cooperative-sticky',
+  lacks: {
+    'null header values': 'its producer takes bytes only',
+    'records of nothing': 'its producer wants a key or a value',
+  },
+})
