@@ -56,7 +56,7 @@ export function areaOf({ area = 'other' }: Capability): Area {
 }
 
 /** The same capabilities, all of one area except those that name one themselves. */
-export function inArea(area: Area, capabilities: Capability[]): Capability[] {
+export function inArea<C extends object = Capability>(area: Area, capabilities: readonly C[]): C[] {
   return capabilities.map(capability => ({ area, ...capability }))
 }
 

@@ -1,6 +1,6 @@
 /** What an administrator is relied on for: topics, configs, groups and their offsets, records, the cluster. */
 import assert from 'node:assert/strict'
-import type { TestContext } from '../capability.ts'
+import { inArea, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import type { DriverError, TopicToCreate } from './driver.ts'
@@ -210,18 +210,33 @@ async function deletesRecords(subject: Subject, context: TestContext): Promise<v
   assert.deepEqual(texts(await readTopic(subject, context, topic, 25)), numberedValues(40).slice(15))
 }
 
-export const administerCapabilities: DrivenCapability[] = [
+export const administerCapabilities: DrivenCapability[] = inArea('topics', [
   { name: 'create, list and describe topics', test: createsTopics },
   { name: 'bad topics are refused with the error of Kafka', test: refusesTopics },
   { name: 'validate a topic without creating it', needs: ['validate only'], test: validatesTopics },
   { name: 'delete topics', test: deletesTopics },
   { name: 'add partitions', needs: ['creating partitions'], test: addsPartitions },
-  { name: 'alter and reset configs of a topic', needs: ['altering configs'], test: altersConfigs },
-  { name: 'describe configs of a broker', test: describesBroker },
-  { name: 'describe the cluster', needs: ['cluster description'], test: describesCluster },
-  { name: 'list and describe groups, and list their offsets', test: tellsOfGroups },
-  { name: 'alter offsets of a group', needs: ['altering group offsets'], test: altersGroupOffsets },
-  { name: 'delete offsets of a group', needs: ['deleting group offsets'], test: deletesGroupOffsets },
-  { name: 'delete a group', needs: ['deleting groups'], test: deletesGroup },
+  {
+    name: 'alter and reset configs of a topic',
+    area: 'configs',
+    needs: ['altering configs'],
+    test: altersConfigs,
+  },
+  { name: 'describe configs of a broker', area: 'configs', test: describesBroker },
+  { name: 'describe the cluster', area: 'cluster', needs: ['cluster description'], test: describesCluster },
+  { name: 'list and describe groups, and list their offsets', area: 'group admin', test: tellsOfGroups },
+  {
+    name: 'alter offsets of a group',
+    area: 'group admin',
+    needs: ['altering group offsets'],
+    test: altersGroupOffsets,
+  },
+  {
+    name: 'delete offsets of a group',
+    area: 'group admin',
+    needs: ['deleting group offsets'],
+    test: deletesGroupOffsets,
+  },
+  { name: 'delete a group', area: 'group admin', needs: ['deleting groups'], test: deletesGroup },
   { name: 'delete records', needs: ['deleting records'], test: deletesRecords },
-]
+])

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { TestContext } from '../capability.ts'
+import { inArea, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import type { Driver } from './driver.ts'
@@ -188,18 +188,19 @@ async function pausesAndResumes(subject: Subject, context: TestContext): Promise
   )
 }
 
-export const consumeCapabilities: DrivenCapability[] = [
+export const consumeCapabilities: DrivenCapability[] = inArea('consume', [
   { name: 'read all partitions from the beginning', test: readsAll },
   { name: 'read only what is new', test: readsOnlyNew },
-  { name: 'a group of one that goes on where it committed', test: goesOnWhereCommitted },
+  { name: 'a group of one that goes on where it committed', area: 'commit', test: goesOnWhereCommitted },
   {
     name: 'commit offsets of one’s own choice, and start there after a crash',
+    area: 'commit',
     needs: ['commit when told'],
     timeLimitMs: 60_000,
     test: commitsWhenTold,
   },
-  { name: 'seek back and forth', test: seeks },
-  { name: 'seek by time', needs: ['record timestamps'], test: seeksToTime },
-  { name: 'the first and last offset, and none for the future', test: listsOffsets },
+  { name: 'seek back and forth', area: 'seek', test: seeks },
+  { name: 'seek by time', area: 'timestamps', needs: ['record timestamps'], test: seeksToTime },
+  { name: 'the first and last offset, and none for the future', area: 'timestamps', test: listsOffsets },
   { name: 'pause and resume a partition', needs: ['pausing'], test: pausesAndResumes },
-]
+])

@@ -3,6 +3,7 @@
  * says how its driver is brought here, what it has several of, and what it has not, each with the reason: that is a
  * counted skip.
  */
+import type { Area } from '../area.ts'
 import { type Capability, Skipped, type Suite, type TestContext } from '../capability.ts'
 import { administerCapabilities } from './administer.ts'
 import { consumeCapabilities } from './consume.ts'
@@ -61,6 +62,7 @@ export interface Subject {
 
 export interface DrivenCapability {
   name: string
+  area?: Area
   needs?: Need[]
   timeLimitMs?: number
   test(subject: Subject, context: TestContext): Promise<void>
@@ -80,10 +82,11 @@ export function suiteOf(client: DrivenClient): Suite {
     async prepare() {
       program = await client.prepare()
     },
-    capabilities: expected.map(({ name, needs = [], timeLimitMs, test }): Capability => {
+    capabilities: expected.map(({ name, area, needs = [], timeLimitMs, test }): Capability => {
       const reason = needs.map(need => client.lacks[need]).find(reason => reason !== undefined)
       return {
         name,
+        area,
         timeLimitMs,
         test: async context => {
           if (reason !== undefined) throw new Skipped(reason)

@@ -4,7 +4,7 @@
  * does not stop the world, that what stays is not taken away; static members.
  */
 import assert from 'node:assert/strict'
-import type { TestContext } from '../capability.ts'
+import { inArea, type TestContext } from '../capability.ts'
 import { groupCapabilitiesOf } from '../group-capabilities.ts'
 import { type GroupClient, groupUnderTest, type MemberProcess, nothingLost } from '../group-under-test.ts'
 import { type MemberEvent, type MemberSettings, sessionTimeoutMs } from '../member-process.ts'
@@ -205,32 +205,36 @@ export function groupCapabilities(subject: Subject): DrivenCapability[] {
       test: (_, context) => test(context),
     }),
   )
-  return [
+  return inArea('groups', [
     ...shared,
     ...(cooperative === undefined ? others : [...others, cooperative]).map(
       (assignor): DrivenCapability => ({
         name: `members coming and going with ${assignor}`,
+        area: assignor === cooperative ? 'cooperative' : 'groups',
         timeLimitMs: 60_000,
         test: (subject, context) => membersComeAndGo(subject, context, assignor),
       }),
     ),
     {
       name: 'a cooperative member keeps what stays its own',
+      area: 'cooperative',
       needs: ['cooperative assignor'],
       timeLimitMs: 60_000,
       test: keepsWhatStays,
     },
     {
       name: 'a static member coming back in time',
+      area: 'static members',
       needs: ['static members'],
       timeLimitMs: 60_000,
       test: staticMemberReturns,
     },
     {
       name: 'two members with one group.instance.id',
+      area: 'static members',
       needs: ['static members', 'fencing of twins'],
       timeLimitMs: 60_000,
       test: staticMemberIsFenced,
     },
-  ]
+  ])
 }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import type { TestContext } from '../capability.ts'
+import { inArea, type TestContext } from '../capability.ts'
 import { collector, eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import {
@@ -300,10 +300,11 @@ async function deliversWhileWaiting(subject: Subject, context: TestContext): Pro
   assert.equal(driver.records.items.length, 10)
 }
 
-export const produceCapabilities: DrivenCapability[] = [
+export const produceCapabilities: DrivenCapability[] = inArea('produce', [
   ...everyAcks.map(
     (acks): DrivenCapability => ({
       name: `produce with acks=${{ none: '0', leader: '1', all: 'all' }[acks]}`,
+      area: 'acks',
       needs: acks === 'none' ? ['acks=0'] : [],
       test: (subject, context) => producesWithAcks(subject, context, acks),
     }),
@@ -311,17 +312,20 @@ export const produceCapabilities: DrivenCapability[] = [
   ...compressions.map(
     (compression): DrivenCapability => ({
       name: `produce and consume with ${compression}, every acks`,
+      area: 'compression',
       needs: [compression],
       test: (subject, context) => producesCompressed(subject, context, compression),
     }),
   ),
-  { name: 'produce idempotently', needs: ['idempotence'], test: producesIdempotently },
+  { name: 'produce idempotently', area: 'idempotence', needs: ['idempotence'], test: producesIdempotently },
   {
     name: 'headers: several of one name, binary, empty',
+    area: 'headers',
     test: (subject, context) => keepsHeaders(subject, context, manyHeaders),
   },
   {
     name: 'a header without a value',
+    area: 'headers',
     needs: ['null header values'],
     test: (subject, context) => keepsHeaders(subject, context, [[['null', null]]]),
   },
@@ -335,16 +339,26 @@ export const produceCapabilities: DrivenCapability[] = [
     test: (subject, context) => keepsPairs(subject, context, pairs.slice(-1)),
   },
   { name: 'binary keys and values', test: keepsBinary },
-  { name: 'messages of 900 KB', test: carriesBigMessages },
-  { name: 'a message over the limit is refused', test: refusesWhatStaysTooBig },
+  { name: 'messages of 900 KB', area: 'sizes', test: carriesBigMessages },
+  { name: 'a message over the limit is refused', area: 'sizes', test: refusesWhatStaysTooBig },
   { name: 'the order within a key and its one partition', test: partitionsByKey },
-  { name: 'timestamps of CreateTime', needs: ['record timestamps'], test: keepsTimestamps },
-  { name: 'timestamps of LogAppendTime', needs: ['append time'], test: stampsAppends },
+  {
+    name: 'timestamps of CreateTime',
+    area: 'timestamps',
+    needs: ['record timestamps'],
+    test: keepsTimestamps,
+  },
+  { name: 'timestamps of LogAppendTime', area: 'timestamps', needs: ['append time'], test: stampsAppends },
   { name: 'many records at once, each acknowledged with its own offset', test: acknowledgesEach },
   {
     name: 'a topic created by the first send',
+    area: 'topics',
     needs: ['automatic topic creation'],
     test: createsTopicOnSend,
   },
-  { name: 'a consumer that waits is given each record as it comes', test: deliversWhileWaiting },
-]
+  {
+    name: 'a consumer that waits is given each record as it comes',
+    area: 'consume',
+    test: deliversWhileWaiting,
+  },
+])

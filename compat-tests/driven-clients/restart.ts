@@ -4,7 +4,7 @@
  * through it; nobody tells them.
  */
 import assert from 'node:assert/strict'
-import { requireRestart, type TestContext } from '../capability.ts'
+import { inArea, requireRestart, type TestContext } from '../capability.ts'
 import { collector } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import { createTopic, errorCodes, filledTopic, numberedValues, readTopic, texts } from './topics.ts'
@@ -92,7 +92,7 @@ async function catalogueSurvives(subject: Subject, context: TestContext): Promis
   )
 }
 
-export const restartCapabilities: DrivenCapability[] = [
+export const restartCapabilities: DrivenCapability[] = inArea('restart', [
   {
     name: 'kill -9: acknowledged records are there',
     timeLimitMs: 90_000,
@@ -106,4 +106,4 @@ export const restartCapabilities: DrivenCapability[] = [
   },
   { name: 'kill -9: a group goes on where it committed', timeLimitMs: 90_000, test: groupGoesOn },
   { name: 'kill -9: topics and configs are there', timeLimitMs: 90_000, test: catalogueSurvives },
-]
+])

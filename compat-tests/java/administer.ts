@@ -1,5 +1,7 @@
 /** The admin client of each age, with as much as it has. */
+
 import assert from 'node:assert/strict'
+import type { Area } from '../area.ts'
 import { type Capability, Skipped, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
@@ -225,18 +227,26 @@ async function offsets(context: TestContext, age: Age): Promise<void> {
 }
 
 export function administerCapabilities(age: Age): Capability[] {
-  const named = (name: string, test: (context: TestContext, age: Age) => Promise<void>): Capability => ({
+  const named = (
+    name: string,
+    test: (context: TestContext, age: Age) => Promise<void>,
+    area: Area = 'topics',
+  ): Capability => ({
     name: `${age.version}: ${name}`,
+    area,
     timeLimitMs: 60_000,
     test: context => test(context, age),
   })
   return [
     named('admin: topics', topics),
-    named('admin: the cluster and its broker', cluster),
-    named('admin: configurations', configs),
+    named('admin: the cluster and its broker', cluster, 'cluster'),
+    named('admin: configurations', configs, 'configs'),
     ...(age.deletesRecords ? [named('admin: deleting records', deletesRecords)] : []),
     ...(age.managesGroups
-      ? [named('admin: groups and their offsets', groups), named('admin: offsets', offsets)]
+      ? [
+          named('admin: groups and their offsets', groups, 'group admin'),
+          named('admin: offsets', offsets, 'group admin'),
+        ]
       : []),
   ]
 }

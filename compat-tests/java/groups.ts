@@ -2,7 +2,9 @@
  * Groups of each age: with each of its assignors, members that join, leave, are killed and stall. At rest each
  * partition has one owner, which alone gets its records, and no value is lost on the way.
  */
+
 import assert from 'node:assert/strict'
+import type { Area } from '../area.ts'
 import type { Capability, TestContext } from '../capability.ts'
 import { connectedAdmin } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
@@ -201,8 +203,13 @@ async function nothingLost(members: Consumer[], sent: string[]): Promise<void> {
 }
 
 export function groupCapabilities(age: Age): Capability[] {
-  const named = (name: string, test: (context: TestContext, age: Age) => Promise<void>): Capability => ({
+  const named = (
+    name: string,
+    test: (context: TestContext, age: Age) => Promise<void>,
+    area: Area = 'groups',
+  ): Capability => ({
     name: `${age.version}: ${name}`,
+    area,
     timeLimitMs: 90_000,
     test: context => test(context, age),
   })
@@ -213,8 +220,8 @@ export function groupCapabilities(age: Age): Capability[] {
     ...(age.assignors['cooperative-sticky'] === undefined
       ? []
       : [
-          named('a cooperative member keeps what stays its own', keepsWhatStays),
-          named('static members', staticMembers),
+          named('a cooperative member keeps what stays its own', keepsWhatStays, 'cooperative'),
+          named('static members', staticMembers, 'static members'),
         ]),
     named('a member killed with -9', memberKilled),
     named('a member that stalls and comes back', memberStalls),

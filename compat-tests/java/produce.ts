@@ -1,5 +1,7 @@
 /** Producing with each age of the Java client: compressions, acks, keys, headers, timestamps, idempotence, limits. */
+
 import assert from 'node:assert/strict'
+import type { Area } from '../area.ts'
 import type { Capability, TestContext } from '../capability.ts'
 import type { Age } from './ages.ts'
 import { createTopic, numberedValues, openProducer, readTopic, texts } from './clients.ts'
@@ -142,8 +144,13 @@ async function tooLarge(context: TestContext, age: Age): Promise<void> {
 }
 
 export function produceCapabilities(age: Age): Capability[] {
-  const named = (name: string, test: (context: TestContext, age: Age) => Promise<void>): Capability => ({
+  const named = (
+    name: string,
+    test: (context: TestContext, age: Age) => Promise<void>,
+    area: Area = 'produce',
+  ): Capability => ({
     name: `${age.version}: ${name}`,
+    area,
     timeLimitMs: 120_000,
     test: context => test(context, age),
   })
@@ -151,10 +158,11 @@ export function produceCapabilities(age: Age): Capability[] {
     named(
       `produces with ${age.compressions.join(', ')}, each with acks 0, 1 and all`,
       everyCompressionAndAcks,
+      'compression',
     ),
-    named('keys, headers, nulls and timestamps', keysHeadersAndTimestamps),
-    named('an idempotent producer', idempotentProducer),
-    named('LogAppendTime', logAppendTime),
-    named('large records, and larger than allowed', tooLarge),
+    named('keys, headers, nulls and timestamps', keysHeadersAndTimestamps, 'headers'),
+    named('an idempotent producer', idempotentProducer, 'idempotence'),
+    named('LogAppendTime', logAppendTime, 'timestamps'),
+    named('large records, and larger than allowed', tooLarge, 'sizes'),
   ]
 }

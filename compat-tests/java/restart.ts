@@ -98,6 +98,7 @@ export function restartCapabilities(age: Age): Capability[] {
   return [
     {
       name: `${age.version}: kill -9 of the broker, lived through`,
+      area: 'restart',
       timeLimitMs: 120_000,
       test: context => livesThrough(context, age),
     },

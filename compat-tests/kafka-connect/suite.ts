@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { appendFile, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import kafkajs from 'kafkajs'
-import { type Capability, requireRestart, type TestContext } from '../capability.ts'
+import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
 import { connectedAdmin, createTopic } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
 import { ConnectCluster, connectProgram, startStandalone, type Worker } from './worker.ts'
@@ -242,7 +242,7 @@ async function brokerRestarts(context: TestContext): Promise<void> {
   await worker.is(pipe.source, 'RUNNING')
 }
 
-export const capabilities: Capability[] = [
+export const capabilities: Capability[] = inArea('frameworks', [
   { name: 'file source to file sink', timeLimitMs: 120_000, test: fileToFile },
   { name: 'connect-standalone', timeLimitMs: 120_000, test: standalone },
   { name: 'paused, resumed, reset, reconfigured, deleted', timeLimitMs: 180_000, test: managed },
@@ -250,4 +250,4 @@ export const capabilities: Capability[] = [
   { name: 'a worker killed with -9 and another one started', timeLimitMs: 180_000, test: workerKilled },
   { name: 'two workers, one is killed', timeLimitMs: 180_000, test: workersShare },
   { name: 'kill -9 of the broker, lived through', timeLimitMs: 180_000, test: brokerRestarts },
-]
+])

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import kafkajs from 'kafkajs'
-import { type Capability, requireRestart, type TestContext } from '../capability.ts'
+import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import { lines, partitions, WordCounting, wordCountProgram } from './word-count.ts'
 
@@ -118,10 +118,10 @@ async function brokerRestarts(context: TestContext): Promise<void> {
   await counting.countsAtLeast()
 }
 
-export const capabilities: Capability[] = [
+export const capabilities: Capability[] = inArea('frameworks', [
   { name: 'a word count with a store', timeLimitMs: 120_000, test: countsWords },
   { name: 'restored from its changelog after kill -9', timeLimitMs: 180_000, test: restoresFromChangelog },
   { name: 'killed at work, nothing is lost', timeLimitMs: 120_000, test: killedAtWork },
   { name: 'two instances with standbys, one is killed', timeLimitMs: 180_000, test: instancesShare },
   { name: 'kill -9 of the broker, lived through', timeLimitMs: 180_000, test: brokerRestarts },
-]
+])

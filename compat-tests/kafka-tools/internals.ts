@@ -1,6 +1,6 @@
 /** What the tools make of internal topics: groups in readable words, and a Streams application that begins anew. */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import {
   committedOffsets,
   connectedAdmin,
@@ -102,11 +102,11 @@ async function resetsApplication(context: TestContext): Promise<void> {
   await member.stop()
 }
 
-export const internalCapabilities: Capability[] = [
+export const internalCapabilities: Capability[] = inArea('group admin', [
   {
     name: 'kafka-console-consumer of __consumer_offsets, formatted',
     timeLimitMs: 90_000,
     test: readsOffsetsTopic,
   },
   { name: 'kafka-streams-application-reset', timeLimitMs: 60_000, test: resetsApplication },
-]
+])

@@ -3,7 +3,7 @@
  * consumer of Kafka's own system tests, its compatibility test, and the comparison of replicas.
  */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { committedOffsets, connectedAdmin, createTopic, readTopics, texts } from '../kafkajs/client.ts'
 import { linesOf, startTool, type ToolName, tool, tryTool } from './tools.ts'
 
@@ -167,15 +167,20 @@ async function compatibilityTest(context: TestContext): Promise<void> {
   assert.equal(code, 0, stdout + stderr)
 }
 
-export const workloadCapabilities: Capability[] = [
+export const workloadCapabilities: Capability[] = inArea('produce', [
   { name: 'kafka-producer-perf-test and kafka-consumer-perf-test', timeLimitMs: 60_000, test: perfTests },
   { name: 'kafka-e2e-latency', timeLimitMs: 60_000, test: endToEnd },
   { name: 'kafka-verifiable-producer and kafka-verifiable-consumer', timeLimitMs: 90_000, test: verifiable },
-  { name: 'two kafka-verifiable-consumers in one group', timeLimitMs: 120_000, test: verifiableGroup },
-  { name: 'kafka-replica-verification', timeLimitMs: 120_000, test: comparesReplicas },
+  {
+    name: 'two kafka-verifiable-consumers in one group',
+    area: 'groups',
+    timeLimitMs: 120_000,
+    test: verifiableGroup,
+  },
+  { name: 'kafka-replica-verification', area: 'cluster', timeLimitMs: 120_000, test: comparesReplicas },
   {
     name: "the client compatibility test of Kafka's system tests",
     timeLimitMs: 60_000,
     test: compatibilityTest,
   },
-]
+])

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import kafkajs from 'kafkajs'
-import { type Capability, requireRestart, type TestContext } from '../capability.ts'
+import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
 import {
   committedOffsets,
   connectedAdmin,
@@ -184,9 +184,9 @@ async function nothingMissing(mirror: Mirror, side: Side, topic: string, labels:
   )
 }
 
-export const capabilities: Capability[] = [
+export const capabilities: Capability[] = inArea('frameworks', [
   { name: 'records, topics and configurations, both ways', timeLimitMs: 240_000, test: bothWays },
   { name: 'groups go on at the other cluster', timeLimitMs: 240_000, test: groupsMove },
   { name: 'MirrorMaker killed and started again', timeLimitMs: 240_000, test: killed },
   { name: 'kill -9 of the broker, lived through', timeLimitMs: 240_000, test: brokerRestarts },
-]
+])
