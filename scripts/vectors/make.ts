@@ -1,13 +1,13 @@
 /**
  * Makes the test vectors in protocol-codecs/vectors: `node dist/esm/scripts/vectors/make.js [part...]`, parts
- * being `java` (messages and record batches by Kafka's own classes; needs a JDK and Maven), `kafkajs` and
+ * being `java` (messages and record batches by Kafka's own classes; needs a JDK and Maven), `message-sets`, `kafkajs` and
  * `platformatic`; without one, all of them. Everything random comes from one seed, and gzip headers carry no
  * time, so making them twice gives the same files. Run from the project's root.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { type EncodedMessage, encodeWithKafkajs } from './kafkajs-requests.ts'
 import { encodeWithPlatformatic } from './platformatic-requests.ts'
 
@@ -23,6 +23,7 @@ const vectors = join('protocol-codecs', 'vectors')
 
 const parts: Record<string, () => void | Promise<void>> = {
   java: makeJava,
+  'message-sets': makeMessageSets,
   kafkajs: async () => describe('kafkajs', await encodeWithKafkajs()),
   platformatic: () => describe('@platformatic/kafka', encodeWithPlatformatic()),
 }
@@ -35,6 +36,20 @@ for (const part of wanted) {
 mkdirSync(vectors, { recursive: true })
 for (const [name, make] of Object.entries(parts)) {
   if (wanted.length === 0 || wanted.includes(name)) await make()
+}
+
+/** What becomes of the batches that are there already; their file is not made anew. */
+function makeMessageSets(): void {
+  const folder = join(cache, 'message-sets')
+  mkdirSync(folder, { recursive: true })
+  const [input, output] = [join(folder, 'batches'), join(folder, 'message-sets')]
+  const batches = gunzipSync(readFileSync(join(vectors, 'record-batches.jsonl.gz'))).toString('utf8')
+  const isCurrent = (line: string) => JSON.parse(line).batches[0].magic === 2
+  const lines = batches.split('\n').slice(0, -1).filter(isCurrent)
+  writeFileSync(input, lines.map(line => `${line}\n`).join(''))
+  const runLegacy = compileJava(legacyKafka, ['MessageSetVectors'])
+  runLegacy('MessageSetVectors', output, `kafka-clients ${legacyKafka}`, input)
+  writeLines('message-sets.jsonl.gz', linesOf(output))
 }
 
 function makeJava(): void {
