@@ -21,7 +21,7 @@ export interface BrokerUnderTest {
 
 export type BrokerChoice =
   | { kind: 'ottla'; main?: string }
-  | { kind: 'apache-kafka' }
+  | { kind: 'apache-kafka'; version?: string }
   | { kind: 'external'; address: string }
 
 /** statfs's f_type of tmpfs and ramfs: file systems that a kill of the machine would empty. */
@@ -44,7 +44,7 @@ export async function startBrokerUnderTest(choice: BrokerChoice): Promise<Broker
   const start = () =>
     choice.kind === 'ottla'
       ? startOttla({ port, directory, overrides, main: choice.main })
-      : startApacheKafka({ port, directory, overrides: apacheKafkaOverrides })
+      : startApacheKafka({ port, directory, overrides: apacheKafkaOverrides, version: choice.version })
   const removeDirectory = () => rm(directory, { recursive: true, force: true })
   let broker: RunningBroker
   try {

@@ -5,7 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
-import { ApacheKafkaUnavailable } from '../scripts/apache-kafka.ts'
+import { ApacheKafkaUnavailable, apacheKafkaBeforeRemovals } from '../scripts/apache-kafka.ts'
 import { type BrokerChoice, type BrokerUnderTest, startBrokerUnderTest } from './broker-under-test.ts'
 import { areaOf, type Capability, Skipped, type Suite } from './capability.ts'
 import { clients, suiteOf } from './clients.ts'
@@ -16,7 +16,7 @@ import { capabilitiesOf, type Part, partLimitMs, parts } from './selection.ts'
 
 interface Options {
   broker?: string
-  against: 'ottla' | 'apache-kafka'
+  against: 'ottla' | 'apache-kafka' | 'apache-kafka-3.9'
   main?: string
   only?: string
   part: Part
@@ -31,7 +31,7 @@ async function main(): Promise<number> {
     .option('--broker <host:port>', 'test a broker that already runs')
     .addOption(
       new Option('--against <broker>', 'which broker to start')
-        .choices(['ottla', 'apache-kafka'])
+        .choices(['ottla', 'apache-kafka', 'apache-kafka-3.9'])
         .default('ottla'),
     )
     .option('--main <file>', "Ottla's built entry point, if not the one of this checkout")
@@ -143,7 +143,9 @@ function timeIsOver(part: Part): Skipped {
 
 function brokerChoice(options: Options): BrokerChoice {
   if (options.broker !== undefined) return { kind: 'external', address: options.broker }
-  return options.against === 'apache-kafka' ? { kind: 'apache-kafka' } : { kind: 'ottla', main: options.main }
+  if (options.against === 'ottla') return { kind: 'ottla', main: options.main }
+  const version = options.against === 'apache-kafka-3.9' ? apacheKafkaBeforeRemovals : undefined
+  return { kind: 'apache-kafka', version }
 }
 
 /** The same result for every capability, when the client or the broker is not to be had. */

@@ -55,7 +55,7 @@ export function applyTopicSettings(buffer: Buffer, valid: ValidBatch, settings: 
   return stored
 }
 
-function wantedCompression(
+export function wantedCompression(
   compressionType: TopicBatchSettings['compressionType'],
   current: CompressionName,
   isControl: boolean,

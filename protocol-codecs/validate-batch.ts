@@ -170,7 +170,7 @@ function validate(buffer: Buffer, options: ValidationOptions): ValidBatch | Refu
 }
 
 /** The size of a whole message of any magic at `at`, 0 if its end is missing; Kafka's ByteBufferLogInputStream. */
-function nextBatchSize(buffer: Buffer, at: number): number {
+export function nextBatchSize(buffer: Buffer, at: number): number {
   const remaining = buffer.length - at
   if (remaining < view.batchLengthEnd) return 0
   const size = view.batchSize(buffer, at)

@@ -17,6 +17,8 @@ import { freePort, type RunningBroker, startBrokerProcess } from './broker-proce
 
 /** The newest 4.x whose server jars are on Maven Central at the time of writing. */
 export const apacheKafkaVersion = '4.4.0'
+/** The last release that serves the versions of APIs that 4.0 removed (KIP-896). */
+export const apacheKafkaBeforeRemovals = '3.9.1'
 /** The newest release that has its command-line tools there too. */
 export const apacheKafkaToolsVersion = '4.4.0'
 
@@ -27,6 +29,8 @@ export class ApacheKafkaUnavailable extends Error {
 
 export interface ApacheKafkaOptions {
   port?: number
+  /** The release; absent: the newest. */
+  version?: string
   /** A data directory to (re)use; without one a temporary one is made and removed by `stop`. */
   directory?: string
   /** Lines of server.properties on top of the defaults. */
@@ -69,12 +73,20 @@ export type Artifact = [group: string, name: string, version: string]
 
 // Kafka's own binding of slf4j 1.7 to log4j 2; without it nothing is logged, the ready line included.
 export const logBinding: Artifact = ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.5']
+// Before 4.0 the broker asks log4j 1 for its levels, so that is what it has to log with.
+const oldLogBinding: Artifact = ['org.slf4j', 'slf4j-reload4j', '1.7.36']
+const oldLogConfiguration = `log4j.rootLogger=INFO, console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=[%d] %p %m (%c)%n
+`
 
 const installations = new Map<string, Promise<string>>()
 
 /** Makes sure that the broker's jars are here and resolves with the directory that holds `libs` and `config`. */
-export function installApacheKafka(): Promise<string> {
-  return installJars(apacheKafkaVersion, [['org.apache.kafka', 'kafka_2.13', apacheKafkaVersion], logBinding])
+export function installApacheKafka(version = apacheKafkaVersion): Promise<string> {
+  const binding = version.startsWith('3.') ? oldLogBinding : logBinding
+  return installJars(version, [['org.apache.kafka', 'kafka_2.13', version], binding])
 }
 
 /** The same for the command-line tools. */
@@ -125,6 +137,7 @@ async function install(home: string, artifacts: Artifact[]): Promise<string> {
       join(building, 'config', 'tools-log4j2.properties'),
       logConfiguration('SYSTEM_ERR', 'warn'),
     )
+    await writeFile(join(building, 'config', 'broker-log4j.properties'), oldLogConfiguration)
     await rename(building, home).catch(error => {
       if (!existsSync(home)) throw error
     })
@@ -153,7 +166,7 @@ function projectFor(artifacts: Artifact[]): string {
 
 /** Starts a single-node KRaft broker and resolves when it says that it has started. */
 export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promise<RunningBroker> {
-  const home = await installApacheKafka()
+  const home = await installApacheKafka(options.version)
   const port = options.port ?? (await freePort())
   const controllerPort = await freePort()
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'apache-kafka-')))
@@ -187,13 +200,9 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
   if (!existsSync(join(dataDirectory, 'meta.properties'))) {
     // Any 16 bytes in base64url make a cluster id; a fixed one keeps a copied directory recognisable.
     const clusterId = Buffer.from('ottla-comparison').toString('base64url')
-    const format = await kafkaTool('kafka.tools.StorageTool', [
-      'format',
-      '-t',
-      clusterId,
-      '-c',
-      propertiesFile,
-    ])
+    // By its own release, which knows what it can read.
+    const arguments_ = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesFile]
+    const format = await run('java', [...javaArguments(home, '512M'), ...arguments_])
     if (format.code !== 0) throw new Error(`formatting the storage failed: ${format.stdout}${format.stderr}`)
   }
   const heap = options.heap ?? '1G'
@@ -209,6 +218,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
       '-XX:+ExplicitGCInvokesConcurrent',
       '-Djava.awt.headless=true',
       `-Dlog4j2.configurationFile=${join(home, 'config', 'broker-log4j2.properties')}`,
+      `-Dlog4j.configuration=file:${join(home, 'config', 'broker-log4j.properties')}`,
       '-cp',
       join(home, 'libs', '*'),
       'kafka.Kafka',
@@ -270,8 +280,11 @@ export function javaArguments(
   classes: string[] = [],
   logs: 'tools' | 'broker' = 'tools',
 ): string[] {
-  const logging = `-Dlog4j2.configurationFile=${join(home, 'config', `${logs}-log4j2.properties`)}`
-  return [`-Xmx${heap}`, logging, '-cp', [...classes, join(home, 'libs', '*')].join(delimiter)]
+  const logging = [
+    `-Dlog4j2.configurationFile=${join(home, 'config', `${logs}-log4j2.properties`)}`,
+    `-Dlog4j.configuration=file:${join(home, 'config', 'broker-log4j.properties')}`,
+  ]
+  return [`-Xmx${heap}`, ...logging, '-cp', [...classes, join(home, 'libs', '*')].join(delimiter)]
 }
 
 async function run(command: string, args: string[]): Promise<KafkaToolResult> {

@@ -1,14 +1,15 @@
 /**
  * Makes the test vectors in protocol-codecs/vectors: `node dist/esm/scripts/vectors/make.js [part...]`, parts
- * being `java` (messages and record batches by Kafka's own classes; needs a JDK and Maven), `kafkajs` and
+ * being `java` (messages and record batches by Kafka's own classes; needs a JDK and Maven), `message-sets`, `definitions`, `kafkajs` and
  * `platformatic`; without one, all of them. Everything random comes from one seed, and gzip headers carry no
  * time, so making them twice gives the same files. Run from the project's root.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { type EncodedMessage, encodeWithKafkajs } from './kafkajs-requests.ts'
+import { definitionsOf, readReleases } from './message-definitions.ts'
 import { encodeWithPlatformatic } from './platformatic-requests.ts'
 
 /** The newest release, whose classes make nearly everything. */
@@ -23,6 +24,8 @@ const vectors = join('protocol-codecs', 'vectors')
 
 const parts: Record<string, () => void | Promise<void>> = {
   java: makeJava,
+  'message-sets': makeMessageSets,
+  definitions: makeDefinitions,
   kafkajs: async () => describe('kafkajs', await encodeWithKafkajs()),
   platformatic: () => describe('@platformatic/kafka', encodeWithPlatformatic()),
 }
@@ -35,6 +38,36 @@ for (const part of wanted) {
 mkdirSync(vectors, { recursive: true })
 for (const [name, make] of Object.entries(parts)) {
   if (wanted.length === 0 || wanted.includes(name)) await make()
+}
+
+/** Kafka's definitions of requests and responses, as both releases have them in their jars, without the prose. */
+function makeDefinitions(): void {
+  const releases = [currentKafka, legacyKafka].map(version => {
+    fetchJars(version)
+    const jar = join(cache, version, `kafka-clients-${version}.jar`)
+    return readReleases(jar).flat()
+  })
+  const served = new Set([...definitionsOf(releases).values()].flatMap(versions => [...versions.values()]))
+  const kept = releases.map(release => release.filter(message => served.has(message)))
+  const madeBy = [currentKafka, legacyKafka].map(version => `kafka-clients ${version}`)
+  const text = JSON.stringify({ madeBy, releases: kept }, (key, value) =>
+    key === 'about' ? undefined : value,
+  )
+  writeGzip('kafka-messages.json.gz', `${text}\n`)
+}
+
+/** What becomes of the batches that are there already; their file is not made anew. */
+function makeMessageSets(): void {
+  const folder = join(cache, 'message-sets')
+  mkdirSync(folder, { recursive: true })
+  const [input, output] = [join(folder, 'batches'), join(folder, 'message-sets')]
+  const batches = gunzipSync(readFileSync(join(vectors, 'record-batches.jsonl.gz'))).toString('utf8')
+  const isCurrent = (line: string) => JSON.parse(line).batches[0].magic === 2
+  const lines = batches.split('\n').slice(0, -1).filter(isCurrent)
+  writeFileSync(input, lines.map(line => `${line}\n`).join(''))
+  const runLegacy = compileJava(legacyKafka, ['MessageSetVectors'])
+  runLegacy('MessageSetVectors', output, `kafka-clients ${legacyKafka}`, input)
+  writeLines('message-sets.jsonl.gz', linesOf(output))
 }
 
 function makeJava(): void {
@@ -109,14 +142,9 @@ function isTree(value: unknown): value is Tree {
 
 /** Fetches the jars of a Kafka release, compiles sources against them, and gives a function that runs a class. */
 function compileJava(version: string, classes: string[]): (main: string, ...args: string[]) => void {
-  const jars = join(cache, version)
+  const jars = fetchJars(version)
   const compiled = join(cache, `classes-${version}`)
   mkdirSync(compiled, { recursive: true })
-  run('mvn', [
-    ...['-q', '-B', '-f', join(sources, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime'],
-    ...[`-Dkafka.version=${version}`, `-DoutputDirectory=${join(process.cwd(), jars)}`],
-    ...(version === legacyKafka ? ['-Dlegacy'] : []),
-  ])
   const classPath = readdirSync(jars)
     .sort()
     .map(name => join(jars, name))
@@ -125,6 +153,16 @@ function compileJava(version: string, classes: string[]): (main: string, ...args
   run('javac', ['-Xlint:none', '-nowarn', '-cp', classPath, '-d', compiled, ...files])
   return (main, ...args) =>
     run('java', ['-Xmx512m', '-cp', `${compiled}${delimiter}${classPath}`, main, ...args])
+}
+
+function fetchJars(version: string): string {
+  const jars = join(cache, version)
+  run('mvn', [
+    ...['-q', '-B', '-f', join(sources, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime'],
+    ...[`-Dkafka.version=${version}`, `-DoutputDirectory=${join(process.cwd(), jars)}`],
+    ...(version === legacyKafka ? ['-Dlegacy'] : []),
+  ])
+  return jars
 }
 
 /** A source file; for the old release a copy with the packages where those classes were then. */

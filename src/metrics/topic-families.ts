@@ -56,10 +56,14 @@ function trafficFamilies(): Family[] {
     ),
     traffic(
       'producemessageconversions',
-      'Records that the broker had to compress anew.',
+      'Records that the broker had to compress anew, or to convert from an old format.',
       ({ producedConversions }) => producedConversions,
     ),
-    traffic('fetchmessageconversions', 'Records converted for old consumers: none.', () => 0),
+    traffic(
+      'fetchmessageconversions',
+      'Records converted to an old format for old consumers.',
+      ({ fetchedConversions }) => fetchedConversions,
+    ),
     sums(
       'ottla_log_deleted_segments_total',
       'Segments that retention took out.',

@@ -18,8 +18,10 @@ export class LogTraffic {
   failedFetchRequests = 0
   /** Bytes of batches that were refused because they were too large. */
   bytesRejected = 0
-  /** Records that were compressed anew because the topic's compression is not the producer's. */
+  /** Records that were compressed anew because the topic's compression is not the producer's, or came in an old format. */
   producedConversions = 0
+  /** Records that were put into an old format for an old consumer. */
+  fetchedConversions = 0
   /** What retention has taken out. */
   deletedSegments = 0
   deletedBytes = 0
@@ -34,6 +36,7 @@ export class LogTraffic {
     this.failedFetchRequests += other.failedFetchRequests
     this.bytesRejected += other.bytesRejected
     this.producedConversions += other.producedConversions
+    this.fetchedConversions += other.fetchedConversions
     this.deletedSegments += other.deletedSegments
     this.deletedBytes += other.deletedBytes
   }

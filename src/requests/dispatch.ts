@@ -13,7 +13,7 @@ import type { WireWriter } from '../../protocol-codecs/wire-writer.ts'
 import { type ApiMetrics, RequestMetrics, type RequestMoments } from '../metrics/request-metrics.ts'
 import { microsNow } from '../metrics/time-buckets.ts'
 import { unsupportedApiVersions } from './api-versions.ts'
-import { closeConnection, type Handler, noResponse, type RequestContext } from './handler.ts'
+import { closeConnection, type Handler, handleOf, noResponse, type RequestContext } from './handler.ts'
 import type { ClientConnection, Outcome, RequestProcessor } from './request-processor.ts'
 import type { Services } from './services.ts'
 
@@ -26,12 +26,13 @@ interface ServedApi {
   readonly first: number
   readonly last: number
   /** By version; filled on first use. */
-  readonly codecs: (ApiCodecs | undefined)[]
+  readonly byVersion: (ApiVersion | undefined)[]
 }
 
-/** The codecs of one version of an API. */
-interface ApiCodecs {
+/** What one version of an API is read with, answered by and written with. */
+interface ApiVersion {
   readonly request: AnyCodec
+  readonly handle: AnyHandler['handle']
   readonly response: AnyCodec
 }
 // biome-ignore lint/suspicious/noExplicitAny: of whatever message
@@ -49,7 +50,7 @@ export class Dispatcher implements RequestProcessor {
     this.services = services
     for (const handler of handlers) {
       const { first, last } = parseVersions(handler.versions)
-      const api = { handler, metrics: metrics.add(handler.response, last), first, last, codecs: [] }
+      const api = { handler, metrics: metrics.add(handler.response, last), first, last, byVersion: [] }
       this.apis[handler.request.apiKey!] = api
     }
   }
@@ -85,11 +86,11 @@ export class Dispatcher implements RequestProcessor {
         return closes
       }
       const startedMicros = microsNow()
-      const codecs = codecsOf(api, apiVersion)
-      if (codecs.request.flexible) reader.skipTags()
-      const request = codecs.request.decode(reader)
-      const context = new Context(client, apiVersion, clientId, codecs.response, api.metrics, startedMicros)
-      return this.run(api.handler, request as never, correlationId, context)
+      const version = versionOf(api, apiVersion)
+      if (version.request.flexible) reader.skipTags()
+      const request = version.request.decode(reader)
+      const context = new Context(client, apiVersion, clientId, version.response, api.metrics, startedMicros)
+      return this.run(api.handler, version.handle, request as never, correlationId, context)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.services.logger.warn(
@@ -102,12 +103,13 @@ export class Dispatcher implements RequestProcessor {
 
   private run(
     handler: AnyHandler,
+    handle: AnyHandler['handle'],
     request: never,
     correlationId: number,
     context: Context,
   ): Outcome | Promise<Outcome> {
     try {
-      const answer = handler.handle(request, this.services, context)
+      const answer = handle(request, this.services, context)
       context.handled()
       if (!(answer instanceof Promise)) return this.answered(handler, request, correlationId, context, answer)
       return answer.then(
@@ -193,13 +195,17 @@ export class Dispatcher implements RequestProcessor {
   }
 }
 
-function codecsOf(api: ServedApi, version: number): ApiCodecs {
-  const known = api.codecs[version]
+function versionOf(api: ServedApi, version: number): ApiVersion {
+  const known = api.byVersion[version]
   if (known !== undefined) return known
   const { request, response } = api.handler
-  const codecs = { request: codecFor(request, version), response: codecFor(response, version) }
-  api.codecs[version] = codecs
-  return codecs
+  const found = {
+    request: codecFor(request, version),
+    handle: handleOf(api.handler, version),
+    response: codecFor(response, version),
+  }
+  api.byVersion[version] = found
+  return found
 }
 
 function writeResponse(writer: WireWriter, codec: AnyCodec, correlationId: number, value: unknown): void {

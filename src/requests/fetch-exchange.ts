@@ -11,8 +11,8 @@
  * used.
  */
 import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts'
-import type { fetchResponse } from '../../protocol-codecs/messages/fetch.ts'
-import type { InferInput } from '../../protocol-codecs/schema.ts'
+import type { fetchRequest, fetchResponse } from '../../protocol-codecs/messages/fetch.ts'
+import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import type { LogChange, ReadOutcome, ReadResult, Watch } from '../storage/partition-log.ts'
 import { DelayedFetch } from './delayed-fetch.ts'
 import type { FetchPartition } from './fetch-partition.ts'
@@ -35,6 +35,8 @@ export interface FetchTerms {
   readonly minBytes: number
   readonly maxBytes: number
   readonly maxWaitMs: number
+  /** The consumer does not understand zstd, and is given an error in its place. */
+  readonly refusesZstd: boolean
 }
 
 /** What became of a partition before it came to reading. */
@@ -43,11 +45,20 @@ interface Verdict {
   readonly diverging?: { readonly epoch: number; readonly endOffset: number }
 }
 
+/** What a request asks for, within what the broker gives. */
+export function limitsOf(
+  request: Infer<typeof fetchRequest>,
+  { settings }: Services,
+  refusesZstd: boolean,
+): Omit<FetchTerms, 'partitions' | 'session'> {
+  const maxBytes = Math.max(0, Math.min(request.maxBytes, settings['fetch.max.bytes']))
+  const minBytes = Math.min(request.minBytes, maxBytes)
+  return { maxBytes, minBytes, maxWaitMs: request.maxWaitMs, refusesZstd }
+}
+
 const noResults: ReadOutcome = { results: [], size: 0, release() {} }
 /** From this version on an answer names the leader that a client should have asked. */
 const firstVersionWithLeader = 16
-/** From this version on a consumer understands zstd. */
-const firstVersionWithZstd = 10
 
 export class FetchExchange {
   private readonly terms: FetchTerms
@@ -290,7 +301,7 @@ export class FetchExchange {
       if (traffic !== undefined) traffic.failedFetchRequests++
       return this.refused(partition, { error: result.error })
     }
-    if (this.context.apiVersion < firstVersionWithZstd && result.size > 0 && containsZstd(result.chunks)) {
+    if (this.terms.refusesZstd && result.size > 0 && containsZstd(result.chunks)) {
       return this.refused(partition, { error: 'UNSUPPORTED_COMPRESSION_TYPE' })
     }
     if (traffic !== undefined) traffic.bytesOut += result.size

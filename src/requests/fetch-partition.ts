@@ -76,3 +76,23 @@ export function findTopic(
 ): CatalogTopic | undefined {
   return byId ? snapshot.topicsById.get(named.topicId) : snapshot.topics.get(named.topic)
 }
+
+/** The partitions of a request without session. */
+export function wantedPartitions(
+  topics: readonly FetchTopicRequest[],
+  isolation: Isolation,
+  snapshot: CatalogSnapshot,
+  byId: boolean,
+): FetchPartition[] {
+  const partitions: FetchPartition[] = []
+  for (const topic of topics) {
+    const found = findTopic(snapshot, topic, byId)
+    for (const wanted of topic.partitions) {
+      const partition = new FetchPartition(topic.topic, topic.topicId, wanted.partition, isolation)
+      partition.resolve(found, byId)
+      partition.want(wanted)
+      partitions.push(partition)
+    }
+  }
+  return partitions
+}

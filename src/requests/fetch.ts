@@ -1,6 +1,6 @@
 /**
- * Fetch: a consumer reads, and waits where there is nothing to read. Versions 4 to 18; older ones need
- * messages in formats that are no longer stored. Followers do not exist here, so a request is always a
+ * Fetch: a consumer reads, and waits where there is nothing to read. Versions 0-3, whose consumers read older
+ * formats than the stored one, go by `legacy-fetch.ts`. Followers do not exist here, so a request is always a
  * consumer's. Fetch never creates topics.
  *
  * This file deals with sessions (KIP-227); reading and waiting is `fetch-exchange.ts`.
@@ -9,10 +9,11 @@ import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts
 import { fetchRequest, fetchResponse } from '../../protocol-codecs/messages/fetch.ts'
 import type { Infer } from '../../protocol-codecs/schema.ts'
 import type { Isolation } from '../storage/partition-log.ts'
-import { FetchExchange } from './fetch-exchange.ts'
-import { FetchPartition, findTopic, firstVersionWithTopicIds } from './fetch-partition.ts'
+import { FetchExchange, limitsOf } from './fetch-exchange.ts'
+import { firstVersionWithTopicIds, wantedPartitions } from './fetch-partition.ts'
 import { type FetchSession, finalEpoch, initialEpoch } from './fetch-sessions.ts'
 import { type Answer, handler, type RequestContext } from './handler.ts'
+import { fetchMessageSets } from './legacy-fetch.ts'
 import type { Services } from './services.ts'
 
 type FetchRequest = Infer<typeof fetchRequest>
@@ -20,17 +21,19 @@ type FetchAnswer = Answer<typeof fetchResponse>
 
 /** Value of the request's isolation level that asks for committed records only. */
 const readCommitted = 1
+/** From this version on a consumer understands zstd. */
+const firstVersionWithZstd = 10
 
 export const fetch = handler({
   request: fetchRequest,
   response: fetchResponse,
-  versions: '4-18',
+  versions: '0-18',
   ordering: 'sequential',
 
+  legacy: { versions: '0-3', handle: fetchMessageSets },
+
   handle(request, services, context) {
-    const maxBytes = Math.max(0, Math.min(request.maxBytes, services.settings['fetch.max.bytes']))
-    const minBytes = Math.min(request.minBytes, maxBytes)
-    const limits = { maxBytes, minBytes, maxWaitMs: request.maxWaitMs }
+    const limits = limitsOf(request, services, context.apiVersion < firstVersionWithZstd)
     const isolation: Isolation =
       request.isolationLevel === readCommitted ? 'read_committed' : 'read_uncommitted'
 
@@ -43,9 +46,13 @@ export const fetch = handler({
     }
 
     if (request.sessionId !== 0) services.fetchSessions.remove(request.sessionId)
+    const byId = context.apiVersion >= firstVersionWithTopicIds
+    const snapshot = services.catalog.current()
     const session =
-      request.sessionEpoch === initialEpoch ? startSession(request, isolation, services, context) : undefined
-    const partitions = session?.all() ?? wantedPartitions(request, isolation, services, context)
+      request.sessionEpoch === initialEpoch
+        ? services.fetchSessions.create(request.topics, { byId, isolation, snapshot })
+        : undefined
+    const partitions = session?.all() ?? wantedPartitions(request.topics, isolation, snapshot, byId)
     return new FetchExchange({ partitions, session, ...limits }, services, context).run()
   },
 
@@ -68,17 +75,6 @@ export const fetch = handler({
 /** An answer that is an error of the session as a whole. */
 function refused(error: ErrorName): Exclude<FetchAnswer, symbol> {
   return { errorCode: errorCodes[error], sessionId: 0, responses: [] }
-}
-
-function startSession(
-  request: FetchRequest,
-  isolation: Isolation,
-  services: Services,
-  context: RequestContext,
-): FetchSession | undefined {
-  const byId = context.apiVersion >= firstVersionWithTopicIds
-  const snapshot = services.catalog.current()
-  return services.fetchSessions.create(request.topics, { byId, isolation, snapshot })
 }
 
 /** The session that an incremental request goes on with, brought up to date; or what is wrong with it. */
@@ -104,26 +100,4 @@ function continueSession(
   session.setIsolation(isolation)
   sessions.apply(session, request.topics, request.forgottenTopicsData)
   return session
-}
-
-/** The partitions of a request without session. */
-function wantedPartitions(
-  request: FetchRequest,
-  isolation: Isolation,
-  services: Services,
-  context: RequestContext,
-): FetchPartition[] {
-  const byId = context.apiVersion >= firstVersionWithTopicIds
-  const snapshot = services.catalog.current()
-  const partitions: FetchPartition[] = []
-  for (const topic of request.topics) {
-    const found = findTopic(snapshot, topic, byId)
-    for (const wanted of topic.partitions) {
-      const partition = new FetchPartition(topic.topic, topic.topicId, wanted.partition, isolation)
-      partition.resolve(found, byId)
-      partition.want(wanted)
-      partitions.push(partition)
-    }
-  }
-  return partitions
 }

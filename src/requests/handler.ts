@@ -5,7 +5,7 @@
  */
 import type { ErrorName } from '../../protocol-codecs/error-codes.ts'
 import type { Infer, InferInput, Message } from '../../protocol-codecs/schema.ts'
-import type { VersionRange } from '../../protocol-codecs/versions.ts'
+import { inVersions, type VersionRange } from '../../protocol-codecs/versions.ts'
 import type { Services } from './services.ts'
 
 export interface RequestContext {
@@ -46,8 +46,6 @@ export interface Handler<Q extends Message = Message, R extends Message = Messag
   readonly response: R
   /** Versions that are honoured, and advertised. */
   readonly versions: VersionRange
-  /** Advertised instead of `versions` where clients need to see more than is honoured. */
-  readonly advertised?: VersionRange
   readonly ordering: Ordering
   /** Asked before a request starts. undefined: go on. Else it waits, and is asked about again when this resolves. */
   room?(services: Services): Promise<void> | undefined
@@ -56,6 +54,11 @@ export interface Handler<Q extends Message = Message, R extends Message = Messag
    * until `handle` returns.
    */
   handle(request: Infer<Q>, services: Services, context: RequestContext): Answer<R> | Promise<Answer<R>>
+  /**
+   * Takes the place of `handle` in old versions, where that spares the others a question. Which of the two answers is
+   * found out once per version.
+   */
+  readonly legacy?: { readonly versions: VersionRange; readonly handle: Handler<Q, R>['handle'] }
   /** The answer that says the same error everywhere this API can say one. */
   refuse(request: Infer<Q>, error: ErrorName, message: string | null): Answer<R>
 }
@@ -63,4 +66,13 @@ export interface Handler<Q extends Message = Message, R extends Message = Messag
 /** Declares a handler; exists for its type inference. */
 export function handler<Q extends Message, R extends Message>(definition: Handler<Q, R>): Handler<Q, R> {
   return definition
+}
+
+/** What answers requests of a version. */
+export function handleOf<Q extends Message, R extends Message>(
+  definition: Handler<Q, R>,
+  version: number,
+): Handler<Q, R>['handle'] {
+  const { legacy } = definition
+  return legacy !== undefined && inVersions(legacy.versions, version) ? legacy.handle : definition.handle
 }

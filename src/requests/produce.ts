@@ -1,8 +1,7 @@
 /**
  * Produce: the hot path in. A batch is checked once, stamped in place and written from the memory that it
- * was received into, all before `handle` returns; what is awaited is only the disk. Versions 0-2 carry
- * message formats that Kafka 4 no longer takes either; they are advertised, as Kafka does, because
- * librdkafka before 2.11 looks for them (KAFKA-18659).
+ * was received into, all before `handle` returns; what is awaited is only the disk. Versions 0-2, which carry
+ * message sets of older formats, come here by way of `legacy-produce.ts`.
  */
 import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts'
 import { produceRequest, produceResponse } from '../../protocol-codecs/messages/produce.ts'
@@ -13,6 +12,7 @@ import { type RefusedBatch, validateProducedBatch } from '../../protocol-codecs/
 import type { AppendItem, AppendResult } from '../storage/partition-log.ts'
 import type { CatalogPartition, CatalogTopic } from '../storage/topic-catalog.ts'
 import { type Answer, closeConnection, handler, noResponse, type RequestContext } from './handler.ts'
+import { produceMessageSets } from './legacy-produce.ts'
 import type { Services } from './services.ts'
 
 type Request = Infer<typeof produceRequest>
@@ -27,31 +27,46 @@ const adminClientId = '__admin_client'
 export const produce = handler({
   request: produceRequest,
   response: produceResponse,
-  versions: '3-13',
-  advertised: '0-13',
+  versions: '0-13',
   ordering: 'pipelined',
 
   room: services => services.logs.room(),
 
-  handle(request, services, context) {
-    if (request.acks !== -1 && request.acks !== 0 && request.acks !== 1) {
-      return answerAll(request, 'INVALID_REQUIRED_ACKS', null)
-    }
-    if (request.transactionalId !== null) {
-      return answerAll(
-        request,
-        'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
-        'Transactions are not served by this broker yet.',
-      )
-    }
-    const produced = new ProducedPartitions(request, services, context)
-    const results = services.logs.append(produced.items, request.acks === -1 ? 'durable' : 'written')
-    if (results instanceof Promise) return results.then(done => produced.answer(done))
-    return produced.answer(results)
+  handle: (request, services, context) => refusalOf(request) ?? appendBatches(request, services, context),
+  legacy: {
+    versions: '0-2',
+    handle: (request, services, context) =>
+      refusalOf(request) ?? produceMessageSets(request, services, context, appendBatches),
   },
 
   refuse: (request, error, message) => answerAll(request, error, message),
 })
+
+/** The answer to a request that is wrong as a whole. */
+function refusalOf(request: Request): Answer<typeof produceResponse> | undefined {
+  if (request.acks !== -1 && request.acks !== 0 && request.acks !== 1) {
+    return answerAll(request, 'INVALID_REQUIRED_ACKS', null)
+  }
+  if (request.transactionalId !== null) {
+    return answerAll(
+      request,
+      'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+      'Transactions are not served by this broker yet.',
+    )
+  }
+  return undefined
+}
+
+function appendBatches(
+  request: Request,
+  services: Services,
+  context: RequestContext,
+): Answer<typeof produceResponse> | Promise<Answer<typeof produceResponse>> {
+  const produced = new ProducedPartitions(request, services, context)
+  const results = services.logs.append(produced.items, request.acks === -1 ? 'durable' : 'written')
+  if (results instanceof Promise) return results.then(done => produced.answer(done))
+  return produced.answer(results)
+}
 
 /** The same error for every partition; with acks=0 the only way to say so is to close the connection. */
 function answerAll(

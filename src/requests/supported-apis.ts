@@ -13,11 +13,11 @@ export interface SupportedApi {
 
 /** The advertised range of every handler, by API key. */
 export function supportedApis(
-  handlers: readonly Pick<Handler, 'request' | 'versions' | 'advertised'>[],
+  handlers: readonly Pick<Handler, 'request' | 'versions'>[],
 ): readonly SupportedApi[] {
   return handlers
     .map(handler => {
-      const { first, last } = parseVersions(handler.advertised ?? handler.versions)
+      const { first, last } = parseVersions(handler.versions)
       return { apiKey: handler.request.apiKey!, minVersion: first, maxVersion: last }
     })
     .sort((a, b) => a.apiKey - b.apiKey)

@@ -18,7 +18,7 @@ import { systemDisk } from '../platform/disk.ts'
 import { diskSpaceOf } from '../platform/disk-space.ts'
 import { type Logger, silentLogger } from '../platform/logger.ts'
 import { FetchSessions } from '../requests/fetch-sessions.ts'
-import type { Handler, RequestContext } from '../requests/handler.ts'
+import { type Handler, handleOf, type RequestContext } from '../requests/handler.ts'
 import { handlers } from '../requests/handlers.ts'
 import { ProducerIds } from '../requests/producer-ids.ts'
 import type { Services } from '../requests/services.ts'
@@ -195,7 +195,7 @@ export async function call<Q extends Message, R extends Message>(
   context: TestContext = testContext(version),
 ): Promise<Infer<R>> {
   const request = roundTrip(handler.request, version, value)
-  const answer = await handler.handle(request, services, context)
+  const answer = await handleOf(handler, version)(request, services, context)
   if (typeof answer === 'symbol') throw new Error(`no answer: ${String(answer)}`)
   const response = roundTrip(handler.response, version, answer)
   context.sent()

@@ -63,7 +63,8 @@ public final class MessageVectors {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
     private static final ObjectMapper MAPPER = new ObjectMapper().configure(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS, true);
     private static final String[] CASES =
-        {"default", "nulls", "empty", "greatest", "least", "long", "random-1", "random-2", "unknown-tags"};
+        {"default", "nulls", "empty", "greatest", "least", "long", "random-1", "random-2", "unknown-tags",
+            "hollow-1", "hollow-3", "hollow-5", "hollow-7", "nulls-3"};
     private static final String[] WORDS = {"orders", "a", "group-1", "localhost", "naïve café", "主题", "🦦", "\u0000", "x.y_z-0", ""};
 
     private final Path output;
@@ -330,12 +331,15 @@ public final class MessageVectors {
         private final String kind;
         private final Random random;
         private final boolean last;
+        /** Arrays from this depth on are empty, those above have an element; texts are empty and scalars null. */
+        private final int hollowFrom;
         private boolean longTextUsed;
 
         Values(String kind, Random random, boolean last) {
             this.kind = kind;
             this.random = random;
             this.last = last;
+            this.hollowFrom = kind.startsWith("hollow-") ? Integer.parseInt(kind.substring(7)) : -1;
         }
 
         ObjectNode structure(Schema schema, Class<?> type, int depth) {
@@ -343,7 +347,8 @@ public final class MessageVectors {
             for (BoundField bound : schema.fields()) {
                 if (bound.def.type instanceof TaggedFields) {
                     for (org.apache.kafka.common.protocol.types.Field tagged : taggedFields(bound.def.type)) {
-                        boolean wanted = kind.equals("greatest") || kind.equals("least") || kind.equals("long") || random.nextBoolean();
+                        boolean wanted = kind.equals("greatest") || kind.equals("least") || kind.equals("long") || kind.equals("nulls-3")
+                            || hollowFrom > 0 || random.nextBoolean();
                         if (wanted) member(object, tagged, type, depth);
                     }
                 } else {
@@ -361,7 +366,8 @@ public final class MessageVectors {
 
         private JsonNode value(Type type, Class<?> javaType, int depth) {
             if (type.isNullable()) {
-                if (kind.equals("nulls")) return NullNode.instance;
+                if (kind.equals("nulls") || kind.equals("nulls-3") && depth >= 3) return NullNode.instance;
+                if (hollowFrom > 0 && !type.isArray() && !(type instanceof Schema)) return NullNode.instance;
                 if (kind.startsWith("random") && random.nextInt(4) == 0) return NullNode.instance;
             }
             if (type.isArray()) {
@@ -390,10 +396,12 @@ public final class MessageVectors {
         }
 
         private int elements(int depth) {
+            if (hollowFrom > 0) return depth < hollowFrom ? 1 : 0;
             switch (kind) {
                 case "empty":
                     return 0;
                 case "nulls":
+                case "nulls-3":
                 case "greatest":
                 case "least":
                 case "long":
@@ -411,13 +419,13 @@ public final class MessageVectors {
         }
 
         private Uuid uuid() {
-            if (kind.equals("empty") || kind.equals("nulls")) return Uuid.ZERO_UUID;
+            if (kind.equals("empty") || kind.equals("nulls") || hollowFrom > 0) return Uuid.ZERO_UUID;
             if (kind.equals("greatest")) return new Uuid(-1L, -1L);
             return new Uuid(random.nextLong(), random.nextLong());
         }
 
         private String text() {
-            if (kind.equals("empty") || kind.equals("nulls") || kind.equals("least")) return "";
+            if (kind.equals("empty") || kind.equals("nulls") || kind.equals("least") || hollowFrom > 0) return "";
             if (kind.equals("greatest")) return "\uffff\ud83e\udda6\udbff\udfff\u007f\u0000ÿ";
             if (kind.equals("long")) {
                 // Lengths around the sizes where a varint grows, and once the longest string of all.
@@ -432,7 +440,7 @@ public final class MessageVectors {
         }
 
         private byte[] bytes() {
-            if (kind.equals("empty") || kind.equals("nulls") || kind.equals("least")) return new byte[0];
+            if (kind.equals("empty") || kind.equals("nulls") || kind.equals("least") || hollowFrom > 0) return new byte[0];
             byte[] bytes = new byte[kind.equals("long") ? 200 : random.nextInt(24)];
             if (kind.equals("long")) java.util.Arrays.fill(bytes, (byte) 0xa5);
             else random.nextBytes(bytes);
