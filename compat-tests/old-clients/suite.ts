@@ -3,7 +3,7 @@
  * protocol, on the same topics as kafkajs. Kafka 4 serves none of them; the control is Kafka 3.9.
  */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import {
   committedOffsets,
   connectedAdmin,
@@ -175,7 +175,7 @@ const timeLimitMs = 90_000
 
 export const capabilities: Capability[] = clients.flatMap(client => {
   const { name, compressions } = client
-  const abilities: Capability[] = [
+  const abilities = inArea<Capability>('compression', [
     ...compressions.map(compression => ({
       name: `${name}: ${compression} written, read by kafkajs and by itself`,
       test: (context: TestContext) => writes(context, client, compression),
@@ -184,10 +184,14 @@ export const capabilities: Capability[] = clients.flatMap(client => {
       name: `${name}: ${compression} of kafkajs read, without the headers`,
       test: (context: TestContext) => reads(context, client, compression),
     })),
-    { name: `${name}: acks 0, 1 and all`, test: context => acknowledgements(context, client) },
-    { name: `${name}: messages of 900 KB`, test: context => largeMessages(context, client) },
-    { name: `${name}: a message over the limit is refused`, test: context => refusals(context, client) },
-    { name: `${name}: goes on where it committed`, test: context => groups(context, client) },
-  ]
+    { name: `${name}: acks 0, 1 and all`, area: 'acks', test: context => acknowledgements(context, client) },
+    { name: `${name}: messages of 900 KB`, area: 'sizes', test: context => largeMessages(context, client) },
+    {
+      name: `${name}: a message over the limit is refused`,
+      area: 'sizes',
+      test: context => refusals(context, client),
+    },
+    { name: `${name}: goes on where it committed`, area: 'commit', test: context => groups(context, client) },
+  ])
   return abilities.map(ability => ({ ...ability, timeLimitMs }))
 })
