@@ -104,6 +104,15 @@ t.test('a client that speaks the protocol', async t => {
     )
   })
 
+  await t.test('finds no tags in the header of that answer, since it may not know of them yet', async t => {
+    const names = { clientSoftwareName: 'raw', clientSoftwareVersion: '1' }
+    for (const version of [3, 4, 5]) {
+      const answer = await client.sendBytes(encodeRequest(apiVersionsRequest, version, names, 78))
+      t.equal(answer.readInt32BE(0), 78)
+      t.equal(decodeMessage(apiVersionsResponse, version, answer.subarray(4)).apiKeys.length, handlers.length)
+    }
+  })
+
   await t.test('finds the broker where it has reached it', async t => {
     const { brokers } = await client.send(metadata, 9, { topics: [] })
     t.match(brokers, [{ host: '127.0.0.1', port: broker.listeners[0]!.port }])

@@ -294,6 +294,18 @@ t.test('a fetch that finds too little waits', async t => {
     t.same(summary(await answer), { 'orders-0': 'late', 'orders-1': '' })
   })
 
+  await t.test('but not where a partition has an error, or has diverged', async t => {
+    const wanted = (changes: Partial<Wanted>) =>
+      fetchOf([{ topic: 'orders', offset: 99, ...changes }], { maxWaitMs: 500 })
+    t.same(summary(await call(fetch, 12, wanted({}), services)), { 'orders-0': 'OFFSET_OUT_OF_RANGE' })
+    t.same(summary(await call(fetch, 12, wanted({ topic: 'nobody' }), services)), {
+      'nobody-0': 'UNKNOWN_TOPIC_OR_PARTITION',
+    })
+    const diverged = await call(fetch, 12, wanted({ lastFetchedEpoch: 0 }), services)
+    t.equal(diverged.responses[0]!.partitions[0]!.divergingEpoch.epoch, 0)
+    t.equal(services.clock.pendingCount, 0)
+  })
+
   await t.test('but not for more than the answer can hold', async t => {
     const fetchFromEnd = await start()
     services.append('orders', 0, 'a')

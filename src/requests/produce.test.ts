@@ -3,7 +3,16 @@ import t, { type Test } from 'tap'
 import { type BatchToBuild, buildBatch } from '../../protocol-codecs/build-batch.ts'
 import { prepareCompression } from '../../protocol-codecs/compression/compression.ts'
 import { errorName } from '../../protocol-codecs/error-codes.ts'
-import { batchField, batchTimestampType } from '../../protocol-codecs/record-batch.ts'
+import { recordsOf } from '../../protocol-codecs/read-records.ts'
+import {
+  batchBaseSequence,
+  batchCompression,
+  batchCrcIsValid,
+  batchField,
+  batchProducerEpoch,
+  batchProducerId,
+  batchTimestampType,
+} from '../../protocol-codecs/record-batch.ts'
 import { faultyDisk } from '../testing/faulty-disk.ts'
 import {
   call,
@@ -163,6 +172,38 @@ t.test('a batch that is too large is refused: for its topic, or for a segment', 
   t.same(await send({ short: [records(1_048_576)] }), ['RECORD_LIST_TOO_LARGE'])
   t.equal(offsets('short').logEndOffset, 0)
   t.equal(services.warnings.length, 0)
+})
+
+t.test('a batch is stored as it came, or in the codec of its topic with all else as it was', async t => {
+  const { services, batch, create, send } = await broker(t)
+  const names = ['producer', 'gzip', 'uncompressed'] as const
+  for (const name of names) await create(name, { 'compression.type': name })
+  const records = Array.from({ length: 9 }, (_, n) => ({ key: Buffer.from([n]), value: Buffer.alloc(99) }))
+  const sent = batch({ records, compression: 'snappy', producerId: 7, producerEpoch: 3, baseSequence: 40 })
+  t.same(await send(Object.fromEntries(names.map(name => [name, [Buffer.from(sent)]]))), [0, 0, 0])
+  const stored = async (name: string) => {
+    const partition = services.catalog.current().topics.get(name)!.partitions[0]!
+    const item = { partition, offset: 0, maxBytes: 5000, isolation: 'read_uncommitted' as const }
+    const read = await services.logs.read([item], 5000)
+    const bytes = Buffer.concat(read.results[0]!.chunks)
+    read.release()
+    return bytes
+  }
+  const behindStamps = (bytes: Buffer) => bytes.subarray(batchField.magic)
+  t.ok(behindStamps(await stored('producer')).equals(behindStamps(sent)))
+  for (const [name, codec] of [
+    ['gzip', 1],
+    ['uncompressed', 0],
+  ] as const) {
+    const bytes = await stored(name)
+    t.equal(batchCompression(bytes, 0), codec)
+    t.same([batchProducerId(bytes, 0), batchProducerEpoch(bytes, 0), batchBaseSequence(bytes, 0)], [7, 3, 40])
+    t.ok(batchCrcIsValid(bytes, 0))
+    t.same(
+      [...recordsOf(bytes, 0)].map(({ key }) => key?.[0]),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8],
+    )
+  }
 })
 
 t.test('times of records', async t => {
