@@ -52,7 +52,7 @@ function produceOf(topic: string, value: string, acks = -1) {
   return {
     transactionalId: null,
     acks,
-    timeoutMs: 1000,
+    timeoutMs: 30_000,
     topicData: [{ name: topic, partitionData: [{ index: 0, records }] }],
   }
 }

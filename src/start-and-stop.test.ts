@@ -24,7 +24,7 @@ function settingsIn(t: Test, changes: Partial<BrokerSettings> = {}): BrokerSetti
 function produceOf(value: string) {
   const records = buildBatch({ records: [{ value: Buffer.from(value) }], timestamp: Date.now() })
   const topicData = [{ name: 'orders', partitionData: [{ index: 0, records }] }]
-  return { transactionalId: null, acks: -1, timeoutMs: 1000, topicData }
+  return { transactionalId: null, acks: -1, timeoutMs: 30_000, topicData }
 }
 
 function fetchOf(offset: number, maxWaitMs: number) {

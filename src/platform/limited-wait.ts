@@ -1,4 +1,9 @@
-/** Waiting for something for a limited time. What is waited for goes on, whoever has stopped waiting. */
+/**
+ * Waiting for something for a limited time. What is waited for goes on, whoever has stopped waiting. After a loop that
+ * was busy for long, timers come before what the thread pool has done meanwhile: so when its time is over, a wait looks at
+ * that once more.
+ */
+import { setImmediate } from 'node:timers'
 import type { Clock } from './clock.ts'
 
 /** Whether `promise` resolves in `maxWaitMs`; rejects with it. The timer is given back when it does. */
@@ -8,7 +13,7 @@ export function resolvesWithin(
   clock: Pick<Clock, 'after'>,
 ): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const timer = clock.after(maxWaitMs, () => resolve(false))
+    const timer = clock.after(maxWaitMs, () => setImmediate(() => resolve(false)))
     promise.then(
       () => {
         timer.cancel()
