@@ -30,7 +30,7 @@ async function produceToBoth(client: RawClient, value: string): Promise<string[]
   const { responses } = await client.send(produce, 9, {
     transactionalId: null,
     acks: -1,
-    timeoutMs: 1000,
+    timeoutMs: 30_000,
     topicData: [
       {
         name: 'orders',

@@ -38,7 +38,7 @@ async function send(client: RawClient, topic: string, value: string, timestamp =
   const { responses } = await client.send(produce, 7, {
     transactionalId: null,
     acks: -1,
-    timeoutMs: 1000,
+    timeoutMs: 30_000,
     topicData,
   })
   return responses[0]!.partitionResponses[0]!.errorCode

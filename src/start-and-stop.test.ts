@@ -24,7 +24,7 @@ function settingsIn(t: Test, changes: Partial<BrokerSettings> = {}): BrokerSetti
 function produceOf(value: string) {
   const records = buildBatch({ records: [{ value: Buffer.from(value) }], timestamp: Date.now() })
   const topicData = [{ name: 'orders', partitionData: [{ index: 0, records }] }]
-  return { transactionalId: null, acks: -1, timeoutMs: 1000, topicData }
+  return { transactionalId: null, acks: -1, timeoutMs: 30_000, topicData }
 }
 
 function fetchOf(offset: number, maxWaitMs: number) {
@@ -148,6 +148,23 @@ t.test('clients are told the address that they reached, or the one that is adver
   ])
   const advertised = { listeners: everywhere, 'advertised.listeners': ['PLAINTEXT://kafka.example:19092'] }
   t.same(await told(settingsIn(t, advertised), '127.0.0.1'), ['kafka.example 19092'])
+  const several = ['PLAINTEXT://127.0.0.1:0', 'INTERNAL://127.0.0.1:0']
+  const broker = await openBroker(
+    settingsIn(t, {
+      listeners: several,
+      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT',
+      'advertised.listeners': ['PLAINTEXT://kafka.example:19092', 'INTERNAL://inside.example:29092'],
+    }),
+  )
+  const hosts: string[] = []
+  for (const { port } of broker.listeners) {
+    const client = await RawClient.connect({ host: '127.0.0.1', port })
+    const { brokers } = await client.send(metadata, 9, { topics: [] })
+    hosts.push(...brokers.map(({ host, port }) => `${host} ${port}`))
+    await client.close()
+  }
+  await broker.stop()
+  t.same(hosts, ['kafka.example 19092', 'inside.example 29092'], 'each through the listener that it came by')
   const anyPort = { listeners: everywhere, 'advertised.listeners': ['PLAINTEXT://kafka.example:0'] }
   t.same(await told(settingsIn(t, anyPort), '127.0.0.1'), ['kafka.example same port'])
 })

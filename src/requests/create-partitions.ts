@@ -20,7 +20,7 @@ export const createPartitions = handler({
       partitionCount: count,
       assignments: assignments?.map(({ brokerIds }) => brokerIds) ?? null,
     }))
-    const results = await services.topics.createPartitions(grown, validateOnly)
+    const results = await services.topics.createPartitions(grown, validateOnly, timeoutMs)
     return {
       throttleTimeMs: 0,
       results: results.map(({ error, message, name }) => ({

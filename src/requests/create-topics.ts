@@ -25,7 +25,7 @@ export const createTopics = handler({
       assignments,
       configs,
     }))
-    const results = await services.topics.create(topics, request.validateOnly)
+    const results = await services.topics.create(topics, request.validateOnly, request.timeoutMs)
     return { topics: results.map(result => entryOf(result, services.configs)) }
   },
 

@@ -144,7 +144,7 @@ async function produceValues(
     const response = await client.send(produce, 9, {
       transactionalId: null,
       acks: -1,
-      timeoutMs: 1000,
+      timeoutMs: 30_000,
       topicData: [{ name: 'events', partitionData: [{ index: 0, records }] }],
     })
     const { errorCode } = response.responses[0]!.partitionResponses[0]!

@@ -18,7 +18,7 @@ export const deleteTopics = handler({
   async handle(request, services, context) {
     refuseIfTimedOut(request.timeoutMs)
     try {
-      const results = await services.topics.delete(wantedTopics(request))
+      const results = await services.topics.delete(wantedTopics(request), request.timeoutMs)
       return {
         responses: results.map(({ name, topicId, error, message }) => ({
           name,

@@ -150,6 +150,47 @@ t.test('a handler is told who asks', async t => {
   }
 })
 
+t.test('headers are those of the version, whose client id is never compact', async t => {
+  const seen: unknown[] = []
+  const { client } = await serving(t, ({ groupId, memberId }, { clientId }) => {
+    seen.push([clientId, groupId, memberId])
+    return { errorCode: 0 }
+  })
+  const exchanges = [
+    // Version 3: no tags. The group, the generation, the member, no instance id.
+    [
+      '000c000300000007' + '0003617070' + '000167' + '00000001' + '00016d' + 'ffff',
+      '00000007' + '00000000' + '0000',
+    ],
+    [
+      '000c000300000008' + 'ffff' + '000167' + '00000001' + '00016d' + 'ffff',
+      '00000008' + '00000000' + '0000',
+    ],
+    // Version 4 is flexible: tags behind each header and body, of which one is unknown and skipped.
+    [
+      '000c000400000009' +
+        '0003617070' +
+        '01' +
+        '6302aabb' +
+        '0267' +
+        '00000001' +
+        '026d' +
+        '00' +
+        '01' +
+        '0501ff',
+      '00000009' + '00' + '00000000' + '0000' + '00',
+    ],
+  ] as const
+  for (const [sent, answer] of exchanges) {
+    t.equal((await client.sendBytes(Buffer.from(sent, 'hex'))).toString('hex'), answer)
+  }
+  t.same(seen, [
+    ['app', 'g', 'm'],
+    ['', 'g', 'm'],
+    ['app', 'g', 'm'],
+  ])
+})
+
 t.test('ApiVersions in any version that is not known is answered as version 0, its body unread', async t => {
   const { client, send } = await serving(t, () => ({ errorCode: 0 }))
   for (const version of [6, 99, -1, 32767]) {

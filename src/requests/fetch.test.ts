@@ -6,6 +6,7 @@ import { recordsOf } from '../../protocol-codecs/read-records.ts'
 import { batchesIn, batchField, updateBatchCrc } from '../../protocol-codecs/record-batch.ts'
 import { type Infer, type InferInput, zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { PartitionLogs, ReadOutcome } from '../storage/partition-log.ts'
+import { faultyDisk } from '../testing/faulty-disk.ts'
 import {
   call,
   type TestServices,
@@ -294,6 +295,18 @@ t.test('a fetch that finds too little waits', async t => {
     t.same(summary(await answer), { 'orders-0': 'late', 'orders-1': '' })
   })
 
+  await t.test('but not where a partition has an error, or has diverged', async t => {
+    const wanted = (changes: Partial<Wanted>) =>
+      fetchOf([{ topic: 'orders', offset: 99, ...changes }], { maxWaitMs: 500 })
+    t.same(summary(await call(fetch, 12, wanted({}), services)), { 'orders-0': 'OFFSET_OUT_OF_RANGE' })
+    t.same(summary(await call(fetch, 12, wanted({ topic: 'nobody' }), services)), {
+      'nobody-0': 'UNKNOWN_TOPIC_OR_PARTITION',
+    })
+    const diverged = await call(fetch, 12, wanted({ lastFetchedEpoch: 0 }), services)
+    t.equal(diverged.responses[0]!.partitions[0]!.divergingEpoch.epoch, 0)
+    t.equal(services.clock.pendingCount, 0)
+  })
+
   await t.test('but not for more than the answer can hold', async t => {
     const fetchFromEnd = await start()
     services.append('orders', 0, 'a')
@@ -319,6 +332,27 @@ t.test('a fetch that finds too little waits', async t => {
     await services.topics.delete([{ name: 'orders', topicId: zeroUuid }])
     t.equal(summary(await answer)['orders-0'], 'UNKNOWN_TOPIC_OR_PARTITION')
   })
+})
+
+t.test('a fetch behind what is durable finds nothing, and waits', async t => {
+  const disk = faultyDisk()
+  const services = await broker(t, { disk, settings: { 'write.caching.default': false } })
+  await services.createTopic('orders')
+  const held = disk.hold('sync', /orders-0/)
+  t.teardown(() => held.release())
+  services.append('orders', 0, 'a')
+  services.append('orders', 0, 'b')
+  const request = (offset: number, maxWaitMs: number) => fetchOf([{ topic: 'orders', offset }], { maxWaitMs })
+  for (const offset of [0, 1, 2]) {
+    const response = await call(fetch, 11, request(offset, 0), services)
+    t.same(summary(response), { 'orders-0': '' })
+    t.equal(response.responses[0]!.partitions[0]!.highWatermark, 0n)
+  }
+  t.same(summary(await call(fetch, 11, request(3, 500), services)), { 'orders-0': 'OFFSET_OUT_OF_RANGE' })
+  const answer = call(fetch, 11, request(1, 500), services)
+  t.ok(await isPending(answer))
+  held.release()
+  t.same(summary(await answer), { 'orders-0': 'b' })
 })
 
 t.test('a read that takes time', async t => {

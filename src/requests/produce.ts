@@ -6,6 +6,7 @@
 import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts'
 import { produceRequest, produceResponse } from '../../protocol-codecs/messages/produce.ts'
 import { applyTopicSettings } from '../../protocol-codecs/rebuild-batch.ts'
+import { batchHeaderSize, batchIsTransactional, batchMagic } from '../../protocol-codecs/record-batch.ts'
 import { RecordError } from '../../protocol-codecs/record-error.ts'
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import { type RefusedBatch, validateProducedBatch } from '../../protocol-codecs/validate-batch.ts'
@@ -32,40 +33,60 @@ export const produce = handler({
 
   room: services => services.logs.room(),
 
-  handle: (request, services, context) => refusalOf(request) ?? appendBatches(request, services, context),
+  handle: (request, services, context) => appendBatches(request, services, context),
   legacy: {
     versions: '0-2',
     handle: (request, services, context) =>
-      refusalOf(request) ?? produceMessageSets(request, services, context, appendBatches),
+      hasValidAcks(request)
+        ? produceMessageSets(request, services, context, appendBatches)
+        : appendBatches(request, services, context),
   },
 
   refuse: (request, error, message) => answerAll(request, error, message),
 })
-
-/** The answer to a request that is wrong as a whole. */
-function refusalOf(request: Request): Answer<typeof produceResponse> | undefined {
-  if (request.acks !== -1 && request.acks !== 0 && request.acks !== 1) {
-    return answerAll(request, 'INVALID_REQUIRED_ACKS', null)
-  }
-  if (request.transactionalId !== null) {
-    return answerAll(
-      request,
-      'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
-      'Transactions are not served by this broker yet.',
-    )
-  }
-  return undefined
-}
 
 function appendBatches(
   request: Request,
   services: Services,
   context: RequestContext,
 ): Answer<typeof produceResponse> | Promise<Answer<typeof produceResponse>> {
+  // A transactional id alone says nothing: what it may write are transactional batches.
+  if (hasTransactionalBatch(request)) {
+    return answerAll(
+      request,
+      'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+      'Transactions are not served by this broker yet.',
+    )
+  }
   const produced = new ProducedPartitions(request, services, context)
-  const results = services.logs.append(produced.items, request.acks === -1 ? 'durable' : 'written')
+  const durability = request.acks === -1 ? 'durable' : 'written'
+  const results = services.logs.append(produced.items, durability, longestWaitMs(request))
   if (results instanceof Promise) return results.then(done => produced.answer(done))
   return produced.answer(results)
+}
+
+function hasValidAcks({ acks }: Request): boolean {
+  return acks === -1 || acks === 0 || acks === 1
+}
+
+function hasTransactionalBatch({ topicData }: Request): boolean {
+  for (const { partitionData } of topicData) {
+    for (const { records } of partitionData)
+      if (records !== null && startsTransactionally(records)) return true
+  }
+  return false
+}
+
+function startsTransactionally(records: Buffer): boolean {
+  return records.length >= batchHeaderSize && batchMagic(records, 0) === 2 && batchIsTransactional(records, 0)
+}
+
+/**
+ * How long the answer may wait for the disk. Kafka looks once before it waits, and one replica is enough then: who
+ * gives no time at all is answered all the same. So is he here, when the disk has what he brought.
+ */
+function longestWaitMs({ timeoutMs }: Request): number {
+  return timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY
 }
 
 /** The same error for every partition; with acks=0 the only way to say so is to close the connection. */
@@ -110,11 +131,13 @@ class ProducedPartitions {
   private readonly request: Request
   private readonly services: Services
   private readonly context: RequestContext
+  private readonly hasValidAcks: boolean
 
   constructor(request: Request, services: Services, context: RequestContext) {
     this.request = request
     this.services = services
     this.context = context
+    this.hasValidAcks = hasValidAcks(request)
     const snapshot = services.catalog.current()
     const byId = context.apiVersion >= firstVersionWithTopicIds
     for (const wanted of request.topicData) {
@@ -156,6 +179,7 @@ class ProducedPartitions {
       const unknown = topic === undefined && byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'
       return refusedResponse(index, unknown, null, -1)
     }
+    if (!this.hasValidAcks) return refusedResponse(index, 'INVALID_REQUIRED_ACKS', null, -1)
     if (topic.isInternal && this.context.clientId !== adminClientId) {
       return refusedResponse(index, 'INVALID_TOPIC_EXCEPTION', `Topic ${topic.name} is internal.`, -1)
     }
@@ -175,14 +199,6 @@ class ProducedPartitions {
       origin: 'client',
     })
     if (batch.error !== null) return invalidResponse(index, batch)
-    if (batch.isTransactional) {
-      return refusedResponse(
-        index,
-        'INVALID_TXN_STATE',
-        'A transactional batch without a transactional id.',
-        -1,
-      )
-    }
     try {
       const { compressionType, messageTimestampType: timestampType, maxMessageBytes } = config
       const bytes = applyTopicSettings(records, batch, { compressionType, timestampType, maxMessageBytes })

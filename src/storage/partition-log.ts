@@ -36,7 +36,7 @@ export interface Appended {
   readonly baseOffset: number
   /** Offset behind the last record. */
   readonly nextOffset: number
-  /** Log append time of a LogAppendTime batch, else -1. */
+  /** Log append time of a LogAppendTime batch, else -1; of a duplicate its largest timestamp, as Kafka tells it. */
   readonly appendTimeMs: number
   readonly logStartOffset: number
   /** The batch was already in the log: nothing was appended, the offsets are the original ones. */
@@ -123,8 +123,15 @@ export interface PartitionLogs {
    * may be; resolves when it is worthwhile to ask again. Whoever appends all the same is not refused.
    */
   room(): Promise<void> | undefined
-  /** One result per item, in order. Items succeed and fail one by one. Answers at once where nothing is to wait for. */
-  append(items: readonly AppendItem[], durability: Durability): AppendResult[] | Promise<AppendResult[]>
+  /**
+   * One result per item, in order. Items succeed and fail one by one. Answers at once where nothing is to wait for, and
+   * waits no longer than `maxWaitMs`: what is not durable by then is REQUEST_TIMED_OUT, and stays appended.
+   */
+  append(
+    items: readonly AppendItem[],
+    durability: Durability,
+    maxWaitMs?: number,
+  ): AppendResult[] | Promise<AppendResult[]>
   /**
    * Reads items in order until `maxBytes` are gathered. The first batch found is given whole, however
    * large it is; after that both limits hold.

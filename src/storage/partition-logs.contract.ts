@@ -469,6 +469,10 @@ export function partitionLogsContract(t: Test, name: string, engineUnderTest: En
     t.match(await append(logs, partition!, batch()), { appendTimeMs: 1234, duplicate: false })
     t.match(await append(logs, partition!, batch()), { appendTimeMs: 1234, duplicate: true })
     t.match(await logs.offsetAt(partition!, 0, 'read_committed'), { offset: 0, timestampMs: 1234 })
+    const [created] = await create('created')
+    const sent = { producerId: 5, timestamp: 99 }
+    t.match(await append(logs, created!, sent), { appendTimeMs: -1, duplicate: false })
+    t.match(await append(logs, created!, sent), { appendTimeMs: 99, duplicate: true }, "the batch's own time")
   })
 
   t.test(`${name}: a deleted topic wakes its watchers and is gone`, async t => {

@@ -57,9 +57,10 @@ export interface TopicCatalog {
   current(): CatalogSnapshot
   /**
    * Makes one change, whole or not at all. Throws ProtocolError (TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC_ID,
-   * UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS) when it no longer fits, KAFKA_STORAGE_ERROR when it could not be made durable.
+   * UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS) when it no longer fits, KAFKA_STORAGE_ERROR when it could not be made durable,
+   * REQUEST_TIMED_OUT when the changes before it took `maxWaitMs`: it is not begun then. One that has begun is finished.
    */
-  change(change: CatalogChange): Promise<CatalogSnapshot>
+  change(change: CatalogChange, maxWaitMs?: number): Promise<CatalogSnapshot>
   /** Calls after changes, once for those that became durable together. */
   onChange(listener: (event: CatalogEvent) => void): void
   /** A block of producer ids that nobody was or will be given; durable before it is returned. */

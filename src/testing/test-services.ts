@@ -1,7 +1,7 @@
 /**
  * What a handler needs, for tests that call `handle` without a network: the on-disk engine in a temporary
- * folder of its own, a clock that the test moves, and no groups. Appends are relaxed
- * (`write.caching`), so what was appended can be read at once.
+ * folder of its own, a clock that the test moves, and no groups. Appends are relaxed (`write.caching`) unless the
+ * test wants otherwise, so what was appended can be read at once.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ import { WireWriter } from '../../protocol-codecs/wire-writer.ts'
 import { singleNode } from '../cluster/single-node.ts'
 import { bufferPool } from '../platform/buffer-pool.ts'
 import { systemClock } from '../platform/clock.ts'
-import { systemDisk } from '../platform/disk.ts'
+import { type Disk, systemDisk } from '../platform/disk.ts'
 import { diskSpaceOf } from '../platform/disk-space.ts'
 import { type Logger, silentLogger } from '../platform/logger.ts'
 import { FetchSessions } from '../requests/fetch-sessions.ts'
@@ -46,6 +46,9 @@ export interface TestServices extends Services {
 export interface TestServicesOptions {
   readonly settings?: Partial<BrokerSettings>
   readonly randomId?: () => number
+  readonly disk?: Disk
+  /** The engine goes by the test's clock, too. */
+  readonly engineSharesClock?: boolean
   /** Puts something between the handlers and the logs. */
   readonly wrapLogs?: (logs: PartitionLogs) => PartitionLogs
 }
@@ -74,8 +77,8 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     retentionCheckIntervalMs: 300_000,
     isJournalEnabled: true,
     topicConfigs: liveTopicConfigs(dynamicSettings),
-    disk: systemDisk(),
-    clock: systemClock,
+    disk: options.disk ?? systemDisk(),
+    clock: options.engineSharesClock === true ? clock : systemClock,
     logger: silentLogger,
     pool: bufferPool(),
   })

@@ -26,6 +26,11 @@ export interface TopicGrowth {
   readonly message: string | null
 }
 
+export interface GrowthOptions {
+  readonly validateOnly: boolean
+  readonly maxWaitMs: number | undefined
+}
+
 export interface GrowthParts {
   readonly catalog: TopicCatalog
   readonly cluster: Cluster
@@ -35,7 +40,7 @@ export interface GrowthParts {
 /** One result per name, in order; a name that comes twice is refused once. */
 export async function growTopics(
   topics: readonly TopicToGrow[],
-  validateOnly: boolean,
+  options: GrowthOptions,
   parts: GrowthParts,
 ): Promise<TopicGrowth[]> {
   const byName = new Map<string, TopicToGrow | 'repeated'>()
@@ -49,7 +54,7 @@ export async function growTopics(
     wanted.map(async ([name, topic]): Promise<TopicGrowth> => {
       try {
         if (topic === 'repeated') throw new ProtocolError('INVALID_REQUEST', 'Duplicate topic name.')
-        await grow(topic, validateOnly, parts)
+        await grow(topic, options, parts)
         return { name, error: 'NONE', message: null }
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error
@@ -74,7 +79,11 @@ function checkNumber(topics: readonly TopicToGrow[], catalog: TopicCatalog): voi
   }
 }
 
-async function grow(wanted: TopicToGrow, validateOnly: boolean, parts: GrowthParts): Promise<void> {
+async function grow(
+  wanted: TopicToGrow,
+  { maxWaitMs, validateOnly }: GrowthOptions,
+  parts: GrowthParts,
+): Promise<void> {
   const { name, partitionCount, assignments } = wanted
   const topic = parts.catalog.current().topics.get(name)
   if (topic === undefined) throw unknownTopic(name)
@@ -84,7 +93,7 @@ async function grow(wanted: TopicToGrow, validateOnly: boolean, parts: GrowthPar
   }
   if (validateOnly) return
   try {
-    await parts.catalog.change({ type: 'create-partitions', id: topic.id, partitionCount })
+    await parts.catalog.change({ type: 'create-partitions', id: topic.id, partitionCount }, maxWaitMs)
   } catch (error) {
     const isGone = error instanceof ProtocolError && error.name === 'UNKNOWN_TOPIC_ID'
     throw isGone ? unknownTopic(name) : error

@@ -57,13 +57,22 @@ export interface TopicDeletion {
   readonly topicId: string
 }
 
+/** Changes wait for those before them at most `maxWaitMs`; one that has waited so long is REQUEST_TIMED_OUT. */
 export interface TopicAdministration {
   /** One result per name, in order; a name that comes twice is refused once. */
-  create(topics: readonly TopicToCreate[], validateOnly: boolean): Promise<TopicCreation[]>
+  create(
+    topics: readonly TopicToCreate[],
+    validateOnly: boolean,
+    maxWaitMs?: number,
+  ): Promise<TopicCreation[]>
   /** One result per name, in order. Throws POLICY_VIOLATION where it is too much. */
-  createPartitions(topics: readonly TopicToGrow[], validateOnly: boolean): Promise<TopicGrowth[]>
+  createPartitions(
+    topics: readonly TopicToGrow[],
+    validateOnly: boolean,
+    maxWaitMs?: number,
+  ): Promise<TopicGrowth[]>
   /** One result per topic, in order. Throws TOPIC_DELETION_DISABLED. */
-  delete(topics: readonly TopicToDelete[]): Promise<TopicDeletion[]>
+  delete(topics: readonly TopicToDelete[], maxWaitMs?: number): Promise<TopicDeletion[]>
   /** The topic of this name, created with the broker's defaults where there is none. */
   ensureTopic(name: string): Promise<CatalogTopic>
   /** A topic of the broker's own, created as Kafka creates it where there is none. */
@@ -102,7 +111,11 @@ class CatalogAdministration implements TopicAdministration {
     return this.parts.settings.current()
   }
 
-  async create(topics: readonly TopicToCreate[], validateOnly: boolean): Promise<TopicCreation[]> {
+  async create(
+    topics: readonly TopicToCreate[],
+    validateOnly: boolean,
+    maxWaitMs?: number,
+  ): Promise<TopicCreation[]> {
     const { settings } = this
     let partitionCount = 0
     for (const topic of topics) partitionCount += partitionCountOf(topic, settings)
@@ -121,12 +134,16 @@ class CatalogAdministration implements TopicAdministration {
               error: 'INVALID_REQUEST',
               message: `Topic '${name}' is asked for more than once.`,
             })
-          : this.createOne(topic, validateOnly),
+          : this.createOne(topic, validateOnly, maxWaitMs),
       ),
     )
   }
 
-  private async createOne(topic: TopicToCreate, validateOnly: boolean): Promise<TopicCreation> {
+  private async createOne(
+    topic: TopicToCreate,
+    validateOnly: boolean,
+    maxWaitMs: number | undefined,
+  ): Promise<TopicCreation> {
     const { name } = topic
     const problem = this.problemOf(topic)
     if (problem !== undefined) return refused(name, problem)
@@ -136,7 +153,7 @@ class CatalogAdministration implements TopicAdministration {
     const created = { error: 'NONE', name, partitionCount, replicationFactor, overrides } as const
     if (validateOnly) return { ...created, id: zeroUuid }
     try {
-      const { id } = await this.add(name, partitionCount, overrides)
+      const { id } = await this.add(name, partitionCount, overrides, maxWaitMs)
       return { ...created, id }
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.name === 'NONE') throw error
@@ -177,8 +194,14 @@ class CatalogAdministration implements TopicAdministration {
   }
 
   /** Stores a topic that has passed the checks. */
-  private async add(name: string, partitionCount: number, configs: Configs): Promise<CatalogTopic> {
-    const snapshot = await this.parts.catalog.change({ type: 'create-topic', name, partitionCount, configs })
+  private async add(
+    name: string,
+    partitionCount: number,
+    configs: Configs,
+    maxWaitMs?: number,
+  ): Promise<CatalogTopic> {
+    const change = { type: 'create-topic', name, partitionCount, configs } as const
+    const snapshot = await this.parts.catalog.change(change, maxWaitMs)
     const topic = snapshot.topics.get(name)!
     if (topic.config.cleanupPolicy.compact && !topic.isInternal) {
       this.parts.logger.warn(
@@ -189,8 +212,12 @@ class CatalogAdministration implements TopicAdministration {
     return topic
   }
 
-  createPartitions(topics: readonly TopicToGrow[], validateOnly: boolean): Promise<TopicGrowth[]> {
-    return growTopics(topics, validateOnly, this.parts)
+  createPartitions(
+    topics: readonly TopicToGrow[],
+    validateOnly: boolean,
+    maxWaitMs?: number,
+  ): Promise<TopicGrowth[]> {
+    return growTopics(topics, { validateOnly, maxWaitMs }, this.parts)
   }
 
   ensureTopic(name: string): Promise<CatalogTopic> {
@@ -253,7 +280,7 @@ class CatalogAdministration implements TopicAdministration {
     }
   }
 
-  async delete(topics: readonly TopicToDelete[]): Promise<TopicDeletion[]> {
+  async delete(topics: readonly TopicToDelete[], maxWaitMs?: number): Promise<TopicDeletion[]> {
     if (!this.settings['delete.topic.enable']) {
       throw new ProtocolError(
         'TOPIC_DELETION_DISABLED',
@@ -266,12 +293,13 @@ class CatalogAdministration implements TopicAdministration {
       const id = name === null ? topicId : (byName.get(name)?.id ?? `name ${name}`)
       counts.set(id, (counts.get(id) ?? 0) + 1)
     }
-    return Promise.all(topics.map(topic => this.deleteOne(topic, counts)))
+    return Promise.all(topics.map(topic => this.deleteOne(topic, counts, maxWaitMs)))
   }
 
   private async deleteOne(
     wanted: TopicToDelete,
     counts: ReadonlyMap<string, number>,
+    maxWaitMs: number | undefined,
   ): Promise<TopicDeletion> {
     const { name, topicId } = wanted
     const failed = (error: ErrorName, message: string): TopicDeletion => ({ error, message, name, topicId })
@@ -291,7 +319,7 @@ class CatalogAdministration implements TopicAdministration {
         : failed('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic '${name}'.`)
     }
     try {
-      await this.parts.catalog.change({ type: 'delete-topic', id: topic.id })
+      await this.parts.catalog.change({ type: 'delete-topic', id: topic.id }, maxWaitMs)
       return { error: 'NONE', message: null, name: topic.name, topicId: topic.id }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error

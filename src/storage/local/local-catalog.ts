@@ -12,7 +12,7 @@ import { ProtocolError } from '../../../protocol-codecs/error-codes.ts'
 import { featureLevelRecord } from '../../../protocol-codecs/internal-topics/metadata-records.ts'
 import { recordsOf } from '../../../protocol-codecs/read-records.ts'
 import { batchLastOffsetDelta, batchMaxTimestamp } from '../../../protocol-codecs/record-batch.ts'
-import type { Clock } from '../../platform/clock.ts'
+import type { Clock, Timer } from '../../platform/clock.ts'
 import type { TopicConfigResolver } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
 import type { CatalogChange, CatalogEvent, CatalogSnapshot, TopicCatalog } from '../topic-catalog.ts'
@@ -35,6 +35,8 @@ interface QueuedChange {
   records(): Buffer[]
   /** Must be on disk whatever is promised elsewhere. */
   readonly needsDisk: boolean
+  /** Gives the change up if it has not begun by then. */
+  readonly timer: Timer | undefined
   made(snapshot: CatalogSnapshot): void
   failed(error: unknown): void
 }
@@ -102,8 +104,8 @@ export class LocalCatalog implements TopicCatalog {
     if (record !== undefined) this.state.replay(record)
   }
 
-  change(change: CatalogChange): Promise<CatalogSnapshot> {
-    return this.enqueue(() => recordsOfChange(change, this.state, this.identity), false)
+  change(change: CatalogChange, maxWaitMs?: number): Promise<CatalogSnapshot> {
+    return this.enqueue(() => recordsOfChange(change, this.state, this.identity), false, maxWaitMs)
   }
 
   async allocateProducerIds(): Promise<{ first: number; count: number }> {
@@ -130,9 +132,15 @@ export class LocalCatalog implements TopicCatalog {
     }
   }
 
-  private enqueue(records: () => Buffer[], needsDisk: boolean): Promise<CatalogSnapshot> {
+  private enqueue(records: () => Buffer[], needsDisk: boolean, maxWaitMs?: number): Promise<CatalogSnapshot> {
     return new Promise((made, failed) => {
-      this.queue.push({ records, needsDisk, made, failed })
+      const giveUp = (): void => {
+        this.queue.splice(this.queue.indexOf(change), 1)
+        failed(new ProtocolError('REQUEST_TIMED_OUT', 'The changes before this one have taken too long.'))
+      }
+      const timer = maxWaitMs === undefined ? undefined : this.clock.after(maxWaitMs, giveUp)
+      const change = { records, needsDisk, timer, made, failed }
+      this.queue.push(change)
       // The request that is being handled may ask for more.
       this.committing ??= Promise.resolve().then(() => this.commitQueue())
     })
@@ -142,6 +150,7 @@ export class LocalCatalog implements TopicCatalog {
     while (this.queue.length > 0) {
       const changes = this.queue
       this.queue = []
+      for (const { timer } of changes) timer?.cancel()
       await this.commit(changes)
     }
     this.committing = undefined

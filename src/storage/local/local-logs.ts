@@ -7,6 +7,8 @@ import { ProtocolError } from '../../../protocol-codecs/error-codes.ts'
 import { batchTimestampType } from '../../../protocol-codecs/record-batch.ts'
 import { LogTraffic } from '../../metrics/traffic.ts'
 import type { BufferPool } from '../../platform/buffer-pool.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { resolvesWithin } from '../../platform/limited-wait.ts'
 import { halfOfThreadPool, TaskLimit } from '../../platform/thread-pool.ts'
 import { atEndOfTurn } from '../../platform/turn.ts'
 import type {
@@ -121,9 +123,14 @@ export class LocalLogs implements PartitionLogs {
     return this.unsynced.room()
   }
 
-  append(items: readonly AppendItem[], durability: Durability): AppendResult[] | Promise<AppendResult[]> {
+  append(
+    items: readonly AppendItem[],
+    durability: Durability,
+    maxWaitMs = Number.POSITIVE_INFINITY,
+  ): AppendResult[] | Promise<AppendResult[]> {
     const results = new Array<AppendResult>(items.length)
     let waits: Promise<void>[] | undefined
+    let clock: Clock | undefined
     for (let i = 0; i < items.length; i++) {
       const result = this.appendOne(items[i]!)
       results[i] = result
@@ -132,6 +139,7 @@ export class LocalLogs implements PartitionLogs {
       const durable = log.whenDurable(result.nextOffset)
       if (durable === undefined) continue
       waits ??= []
+      clock = log.environment.clock
       waits.push(
         durable.catch(error => {
           results[i] = log.isDeleted
@@ -141,7 +149,20 @@ export class LocalLogs implements PartitionLogs {
       )
     }
     if (waits === undefined) return results
-    return (waits.length === 1 ? waits[0]! : Promise.all(waits)).then(() => results)
+    const durable: Promise<unknown> = waits.length === 1 ? waits[0]! : Promise.all(waits)
+    if (clock === undefined || maxWaitMs === Number.POSITIVE_INFINITY) return durable.then(() => results)
+    return resolvesWithin(durable, maxWaitMs, clock).then(isDurable =>
+      isDurable ? results : results.map((result, i) => this.resultSoFar(items[i]!.partition, result)),
+    )
+  }
+
+  private resultSoFar(partition: PartitionRef, result: AppendResult): AppendResult {
+    if (result.error !== 'NONE') return result
+    const log = this.find(partition)
+    if (log === undefined) return { error: 'UNKNOWN_TOPIC_OR_PARTITION', logStartOffset: -1 }
+    if (log.highWatermark >= result.nextOffset) return result
+    const message = 'The append was not durable in the time that the request gave it.'
+    return { error: 'REQUEST_TIMED_OUT', message, logStartOffset: log.logStartOffset }
   }
 
   private appendOne(item: AppendItem): AppendResult {
@@ -173,7 +194,7 @@ export class LocalLogs implements PartitionLogs {
           error: 'NONE',
           baseOffset: lastOffset - offsetDelta,
           nextOffset: lastOffset + 1,
-          appendTimeMs: log.config.messageTimestampType === 'LogAppendTime' ? timestampMs : -1,
+          appendTimeMs: timestampMs,
           logStartOffset: log.logStartOffset,
           duplicate: true,
         }
