@@ -1,10 +1,9 @@
 /** The admin client of each age, with as much as it has. */
-
 import assert from 'node:assert/strict'
-import type { Area } from '../area.ts'
 import { type Capability, Skipped, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
+import { type AgeTest, capabilitiesOfAge } from './capability-of-age.ts'
 import {
   type Admin,
   createTopic,
@@ -226,27 +225,18 @@ async function offsets(context: TestContext, age: Age): Promise<void> {
   assert.deepEqual(await admin.call('listOffset', topic, 0, hourAgo + 9_000), ['-1', '-1'])
 }
 
+const recordTests: AgeTest[] = [['topics', 'admin: deleting records', deletesRecords]]
+const groupTests: AgeTest[] = [
+  ['group admin', 'admin: groups and their offsets', groups],
+  ['timestamps', 'admin: offsets', offsets],
+]
+
 export function administerCapabilities(age: Age): Capability[] {
-  const named = (
-    name: string,
-    test: (context: TestContext, age: Age) => Promise<void>,
-    area: Area = 'topics',
-  ): Capability => ({
-    name: `${age.version}: ${name}`,
-    area,
-    timeLimitMs: 60_000,
-    test: context => test(context, age),
-  })
-  return [
-    named('admin: topics', topics),
-    named('admin: the cluster and its broker', cluster, 'cluster'),
-    named('admin: configurations', configs, 'configs'),
-    ...(age.deletesRecords ? [named('admin: deleting records', deletesRecords)] : []),
-    ...(age.managesGroups
-      ? [
-          named('admin: groups and their offsets', groups, 'group admin'),
-          named('admin: offsets', offsets, 'group admin'),
-        ]
-      : []),
-  ]
+  return capabilitiesOfAge(age, [
+    ['topics', 'admin: topics', topics],
+    ['cluster', 'admin: the cluster and its broker', cluster],
+    ['configs', 'admin: configurations', configs],
+    ...(age.deletesRecords ? recordTests : []),
+    ...(age.managesGroups ? groupTests : []),
+  ])
 }

@@ -28,33 +28,14 @@ const firstAssignors = {
 const allCompressions = [...firstCompressions, 'zstd']
 const allAssignors = { ...firstAssignors, 'cooperative-sticky': assignor('CooperativeSticky') }
 
+/** The newest first: of what it shows, the others show the difference. */
 export const ages: Age[] = [
-  // Headers, record batches of magic 2 and idempotence are new, and so is the admin client.
+  // Topic ids everywhere.
   {
-    version: '0.11.0.3',
-    compressions: firstCompressions,
-    assignors: firstAssignors,
-    replacesConfigs: true,
-    altersConfigs: false,
-    deletesRecords: false,
-    managesGroups: false,
-  },
-  // Incremental fetch sessions, and an admin client that deletes records.
-  {
-    version: '1.1.1',
-    compressions: firstCompressions,
-    assignors: firstAssignors,
-    replacesConfigs: true,
-    altersConfigs: false,
-    deletesRecords: true,
-    managesGroups: false,
-  },
-  // Flexible versions, zstd, static members, cooperative rebalances; the last before idempotence was the default.
-  {
-    version: '2.8.2',
+    version: '4.4.0',
     compressions: allCompressions,
     assignors: allAssignors,
-    replacesConfigs: true,
+    replacesConfigs: false,
     altersConfigs: true,
     deletesRecords: true,
     managesGroups: true,
@@ -69,15 +50,35 @@ export const ages: Age[] = [
     deletesRecords: true,
     managesGroups: true,
   },
-  // Topic ids everywhere.
+  // Flexible versions, zstd, static members, cooperative rebalances; the last before idempotence was the default.
   {
-    version: '4.4.0',
+    version: '2.8.2',
     compressions: allCompressions,
     assignors: allAssignors,
-    replacesConfigs: false,
+    replacesConfigs: true,
     altersConfigs: true,
     deletesRecords: true,
     managesGroups: true,
+  },
+  // Incremental fetch sessions, and an admin client that deletes records.
+  {
+    version: '1.1.1',
+    compressions: firstCompressions,
+    assignors: firstAssignors,
+    replacesConfigs: true,
+    altersConfigs: false,
+    deletesRecords: true,
+    managesGroups: false,
+  },
+  // Headers, record batches of magic 2 and idempotence are new, and so is the admin client.
+  {
+    version: '0.11.0.3',
+    compressions: firstCompressions,
+    assignors: firstAssignors,
+    replacesConfigs: true,
+    altersConfigs: false,
+    deletesRecords: false,
+    managesGroups: false,
   },
 ]
 

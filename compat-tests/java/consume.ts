@@ -1,10 +1,9 @@
 /** A consumer of each age by itself: seeking, times, commits, pausing, what happens outside of the log. */
-
 import assert from 'node:assert/strict'
-import type { Area } from '../area.ts'
 import type { Capability, TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
+import { capabilitiesOfAge } from './capability-of-age.ts'
 import {
   type Consumer,
   createTopic,
@@ -200,23 +199,13 @@ async function longLog(context: TestContext, age: Age): Promise<void> {
 }
 
 export function consumeCapabilities(age: Age): Capability[] {
-  const named = (
-    name: string,
-    test: (context: TestContext, age: Age) => Promise<void>,
-    area: Area = 'consume',
-  ): Capability => ({
-    name: `${age.version}: ${name}`,
-    area,
-    timeLimitMs: 60_000,
-    test: context => test(context, age),
-  })
-  return [
-    named('seek to an offset, the beginning, the end', seeks, 'seek'),
-    named('offsetsForTimes', offsetsForTimes, 'timestamps'),
-    named('auto.offset.reset outside of the log', outOfRange, 'seek'),
-    named('commitSync, commitAsync, automatic commits', commits, 'commit'),
-    named('pausing, and waiting at the end of a log', pausesAndGrows),
-    named('topics by a pattern, and a new one', subscribesToPattern),
-    named('30 000 records of three partitions', longLog),
-  ]
+  return capabilitiesOfAge(age, [
+    ['seek', 'seek to an offset, the beginning, the end', seeks],
+    ['timestamps', 'offsetsForTimes', offsetsForTimes],
+    ['seek', 'auto.offset.reset outside of the log', outOfRange],
+    ['commit', 'commitSync, commitAsync, automatic commits', commits],
+    ['consume', 'pausing, and waiting at the end of a log', pausesAndGrows],
+    ['consume', 'topics by a pattern, and a new one', subscribesToPattern],
+    ['consume', '30 000 records of three partitions', longLog],
+  ])
 }

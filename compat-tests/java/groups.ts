@@ -2,13 +2,12 @@
  * Groups of each age: with each of its assignors, members that join, leave, are killed and stall. At rest each
  * partition has one owner, which alone gets its records, and no value is lost on the way.
  */
-
 import assert from 'node:assert/strict'
-import type { Area } from '../area.ts'
 import type { Capability, TestContext } from '../capability.ts'
 import { connectedAdmin } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
+import { type AgeTest, capabilitiesOfAge } from './capability-of-age.ts'
 import { type Consumer, createTopic, openConsumer, openProducer, type Producer } from './clients.ts'
 import { type Driver, ownDriver } from './driver.ts'
 
@@ -202,28 +201,24 @@ async function nothingLost(members: Consumer[], sent: string[]): Promise<void> {
   )
 }
 
+const cooperativeTests: AgeTest[] = [
+  ['cooperative', 'a cooperative member keeps what stays its own', keepsWhatStays],
+  ['static members', 'static members', staticMembers],
+]
+
 export function groupCapabilities(age: Age): Capability[] {
-  const named = (
-    name: string,
-    test: (context: TestContext, age: Age) => Promise<void>,
-    area: Area = 'groups',
-  ): Capability => ({
-    name: `${age.version}: ${name}`,
-    area,
-    timeLimitMs: 90_000,
-    test: context => test(context, age),
-  })
-  return [
-    ...Object.keys(age.assignors).map(assignor =>
-      named(`a group with the ${assignor} assignor`, context => joinAndLeave(context, age, assignor)),
-    ),
-    ...(age.assignors['cooperative-sticky'] === undefined
-      ? []
-      : [
-          named('a cooperative member keeps what stays its own', keepsWhatStays, 'cooperative'),
-          named('static members', staticMembers, 'static members'),
-        ]),
-    named('a member killed with -9', memberKilled),
-    named('a member that stalls and comes back', memberStalls),
-  ]
+  const assignors = Object.keys(age.assignors)
+  return capabilitiesOfAge(age, [
+    ...assignors.map((assignor): AgeTest => {
+      return [
+        'groups',
+        `a group with the ${assignor} assignor`,
+        context => joinAndLeave(context, age, assignor),
+      ]
+    }),
+    // Both came with 2.4, or shortly before.
+    ...(assignors.includes('cooperative-sticky') ? cooperativeTests : []),
+    ['groups', 'a member killed with -9', memberKilled],
+    ['groups', 'a member that stalls and comes back', memberStalls],
+  ])
 }

@@ -1,9 +1,8 @@
 /** Producing with each age of the Java client: compressions, acks, keys, headers, timestamps, idempotence, limits. */
-
 import assert from 'node:assert/strict'
-import type { Area } from '../area.ts'
-import type { Capability, TestContext } from '../capability.ts'
+import { allInCi, type Capability, type TestContext } from '../capability.ts'
 import type { Age } from './ages.ts'
+import { capabilitiesOfAge } from './capability-of-age.ts'
 import { createTopic, numberedValues, openProducer, readTopic, texts } from './clients.ts'
 import type { JavaError } from './driver.ts'
 
@@ -144,25 +143,15 @@ async function tooLarge(context: TestContext, age: Age): Promise<void> {
 }
 
 export function produceCapabilities(age: Age): Capability[] {
-  const named = (
-    name: string,
-    test: (context: TestContext, age: Age) => Promise<void>,
-    area: Area = 'produce',
-  ): Capability => ({
-    name: `${age.version}: ${name}`,
-    area,
-    timeLimitMs: 120_000,
-    test: context => test(context, age),
-  })
+  const compressions = `produces with ${age.compressions.join(', ')}, each with acks 0, 1 and all`
   return [
-    named(
-      `produces with ${age.compressions.join(', ')}, each with acks 0, 1 and all`,
-      everyCompressionAndAcks,
-      'compression',
-    ),
-    named('keys, headers, nulls and timestamps', keysHeadersAndTimestamps, 'headers'),
-    named('an idempotent producer', idempotentProducer, 'idempotence'),
-    named('LogAppendTime', logAppendTime, 'timestamps'),
-    named('large records, and larger than allowed', tooLarge, 'sizes'),
+    // Of each age the least that is worth a try.
+    ...allInCi(capabilitiesOfAge(age, [['compression', compressions, everyCompressionAndAcks]])),
+    ...capabilitiesOfAge(age, [
+      ['headers', 'keys, headers, nulls and timestamps', keysHeadersAndTimestamps],
+      ['idempotence', 'an idempotent producer', idempotentProducer],
+      ['timestamps', 'LogAppendTime', logAppendTime],
+      ['sizes', 'large records, and larger than allowed', tooLarge],
+    ]),
   ]
 }

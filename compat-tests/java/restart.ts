@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type Capability, requireRestart, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
+import { capabilitiesOfAge } from './capability-of-age.ts'
 import { createTopic, openConsumer, openProducer, type Place, readTopic, texts } from './clients.ts'
 
 /**
@@ -95,12 +96,5 @@ async function livesThrough(context: TestContext, age: Age): Promise<void> {
 }
 
 export function restartCapabilities(age: Age): Capability[] {
-  return [
-    {
-      name: `${age.version}: kill -9 of the broker, lived through`,
-      area: 'restart',
-      timeLimitMs: 120_000,
-      test: context => livesThrough(context, age),
-    },
-  ]
+  return capabilitiesOfAge(age, [['restart', 'kill -9 of the broker, lived through', livesThrough]])
 }

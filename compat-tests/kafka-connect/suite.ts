@@ -249,5 +249,11 @@ export const capabilities: Capability[] = inArea('frameworks', [
   { name: 'a worker stopped and another one started', timeLimitMs: 180_000, test: workerStops },
   { name: 'a worker killed with -9 and another one started', timeLimitMs: 180_000, test: workerKilled },
   { name: 'two workers, one is killed', timeLimitMs: 180_000, test: workersShare },
-  { name: 'kill -9 of the broker, lived through', timeLimitMs: 180_000, test: brokerRestarts },
+  {
+    name: 'kill -9 of the broker, lived through',
+    area: 'restart',
+    ci: false,
+    timeLimitMs: 180_000,
+    test: brokerRestarts,
+  },
 ])

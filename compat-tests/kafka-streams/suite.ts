@@ -123,5 +123,11 @@ export const capabilities: Capability[] = inArea('frameworks', [
   { name: 'restored from its changelog after kill -9', timeLimitMs: 180_000, test: restoresFromChangelog },
   { name: 'killed at work, nothing is lost', timeLimitMs: 120_000, test: killedAtWork },
   { name: 'two instances with standbys, one is killed', timeLimitMs: 180_000, test: instancesShare },
-  { name: 'kill -9 of the broker, lived through', timeLimitMs: 180_000, test: brokerRestarts },
+  {
+    name: 'kill -9 of the broker, lived through',
+    area: 'restart',
+    ci: false,
+    timeLimitMs: 180_000,
+    test: brokerRestarts,
+  },
 ])

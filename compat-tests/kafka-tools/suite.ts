@@ -3,10 +3,10 @@
  * with every request that it knows, and words that are printed for people.
  */
 import type { Capability } from '../capability.ts'
+import { applicationResetCapabilities } from './application-reset.ts'
 import { clusterCapabilities } from './cluster.ts'
 import { configCapabilities } from './configs.ts'
 import { groupCapabilities } from './groups.ts'
-import { internalCapabilities } from './internals.ts'
 import { offsetResetCapabilities } from './offset-resets.ts'
 import { recordCapabilities } from './records.ts'
 import { prepareKafkaTools } from './tools.ts'
@@ -23,5 +23,5 @@ export const capabilities: Capability[] = [
   ...offsetResetCapabilities,
   ...clusterCapabilities,
   ...workloadCapabilities,
-  ...internalCapabilities,
+  ...applicationResetCapabilities,
 ]

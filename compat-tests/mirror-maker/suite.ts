@@ -188,5 +188,11 @@ export const capabilities: Capability[] = inArea('frameworks', [
   { name: 'records, topics and configurations, both ways', timeLimitMs: 240_000, test: bothWays },
   { name: 'groups go on at the other cluster', timeLimitMs: 240_000, test: groupsMove },
   { name: 'MirrorMaker killed and started again', timeLimitMs: 240_000, test: killed },
-  { name: 'kill -9 of the broker, lived through', timeLimitMs: 240_000, test: brokerRestarts },
+  {
+    name: 'kill -9 of the broker, lived through',
+    area: 'restart',
+    ci: false,
+    timeLimitMs: 240_000,
+    test: brokerRestarts,
+  },
 ])

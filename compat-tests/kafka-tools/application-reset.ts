@@ -1,6 +1,6 @@
-/** What the tools make of internal topics: groups in readable words, and a Streams application that begins anew. */
+/** kafka-streams-application-reset: a Streams application begins anew, at another place of its input. */
 import assert from 'node:assert/strict'
-import { type Capability, inArea, type TestContext } from '../capability.ts'
+import type { Capability, TestContext } from '../capability.ts'
 import {
   committedOffsets,
   connectedAdmin,
@@ -9,47 +9,7 @@ import {
   createTopicNamed,
 } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
-import { linesOf, refusedTool, startTool, tool, tryTool } from './tools.ts'
-
-/** A record of __consumer_offsets in the words of a formatter. */
-interface Formatted {
-  key: { data: Record<string, unknown> }
-  value: { data: Record<string, unknown> } | null
-}
-
-async function readsOffsetsTopic(context: TestContext): Promise<void> {
-  const topic = await createTopic(context, 'tools-formatted')
-  const groupId = context.uniqueName('formatted')
-  const member = await startTool(context, 'kafka-console-consumer', [
-    ...['--topic', topic, '--group', groupId, '--from-beginning'],
-    ...['--command-property', 'auto.commit.interval.ms=200'],
-  ])
-  const producer = await connectedProducer(context)
-  await producer.send({ topic, messages: [{ value: 'one' }] })
-  const admin = await connectedAdmin(context)
-  await eventually(
-    'the member to have committed',
-    () => committedOffsets(admin, groupId, topic),
-    ([offset]) => offset?.offset === '1',
-  )
-  await member.stop()
-  const formatted = async (formatter: string): Promise<Formatted[]> => {
-    const { stdout } = await tryTool(context, 'kafka-console-consumer', [
-      ...['--topic', '__consumer_offsets', '--from-beginning', '--timeout-ms', '6000'],
-      ...['--formatter', `org.apache.kafka.tools.consumer.${formatter}`],
-    ])
-    // One stands right behind the other.
-    const all: Formatted[] = JSON.parse(`[${stdout.replaceAll('}{', '},{')}]`)
-    return all.filter(({ key }) => key.data.group === groupId)
-  }
-  // The last commit holds.
-  const offset = (await formatted('OffsetsMessageFormatter')).at(-1)
-  assert.deepEqual(offset?.key.data, { group: groupId, topic, partition: 0 })
-  assert.equal(offset?.value?.data.offset, 1)
-  const [metadata] = await formatted('GroupMetadataMessageFormatter')
-  assert.deepEqual(metadata?.key.data, { group: groupId })
-  assert.equal(metadata?.value?.data.protocolType, 'consumer')
-}
+import { linesOf, refusedTool, startTool, tool } from './tools.ts'
 
 /** Streams' application id is its group, and its internal topics begin with it. */
 async function resetsApplication(context: TestContext): Promise<void> {
@@ -102,11 +62,11 @@ async function resetsApplication(context: TestContext): Promise<void> {
   await member.stop()
 }
 
-export const internalCapabilities: Capability[] = inArea('group admin', [
+export const applicationResetCapabilities: Capability[] = [
   {
-    name: 'kafka-console-consumer of __consumer_offsets, formatted',
+    area: 'group admin',
+    name: 'kafka-streams-application-reset',
     timeLimitMs: 90_000,
-    test: readsOffsetsTopic,
+    test: resetsApplication,
   },
-  { name: 'kafka-streams-application-reset', timeLimitMs: 60_000, test: resetsApplication },
-])
+]
