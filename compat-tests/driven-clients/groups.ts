@@ -13,6 +13,14 @@ import type { DrivenCapability, Subject } from './driven-client.ts'
 import type { Driver, DriverError } from './driver.ts'
 import { createTopic, errorCodes, partitionsOf, valuesOnly } from './topics.ts'
 
+/** A group that nobody has joined is an error in the newest version; a broker's first group waits for its coordinator. */
+const nobodyYet = new Set<number | null>([
+  errorCodes.GROUP_ID_NOT_FOUND,
+  errorCodes.COORDINATOR_LOAD_IN_PROGRESS,
+  errorCodes.COORDINATOR_NOT_AVAILABLE,
+  errorCodes.NOT_COORDINATOR,
+])
+
 function groupClientOf(subject: Subject, assignor: string): GroupClient {
   const administrators = new WeakMap<TestContext, Driver>()
   /** One process is enough for all that is not a member. */
@@ -40,8 +48,7 @@ function groupClientOf(subject: Subject, assignor: string): GroupClient {
       const driver = administrator(context)
       return async (group, topic) => {
         const described = await driver.call('describeGroup', { group, topic }).catch(error => {
-          // A group that nobody has joined yet is an error in the newest version.
-          if ((error as DriverError).code === errorCodes.GROUP_ID_NOT_FOUND) return undefined
+          if (nobodyYet.has((error as DriverError).code)) return undefined
           throw error
         })
         if (described?.state.toLowerCase() !== 'stable') return []

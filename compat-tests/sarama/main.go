@@ -21,7 +21,7 @@ func config() *sarama.Config {
 	c := sarama.NewConfig()
 	c.Version = sarama.MaxVersion
 	c.ClientID = fmt.Sprintf("driver-%d", os.Getpid())
-	c.Metadata.Retry.Max = 100
+	c.Metadata.Retry.Max = 600
 	c.Metadata.Retry.Backoff = 100 * time.Millisecond
 	c.Metadata.RefreshFrequency = 2 * time.Second
 	c.Admin.Retry.Max = 50
