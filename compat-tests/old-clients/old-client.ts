@@ -61,7 +61,10 @@ export async function runOldClient(
       cause: error,
     })
   })
-  if (code !== 0) throw new Error(`${client.name} ${command} ended with ${code}: ${stderr.slice(-2_000)}`)
+  if (code !== 0)
+    throw new Error(
+      `${client.name} ${command} ${args.join(' ')} ended with ${code} after ${stdout.split('\n').length - 1} lines: ${stderr.slice(-2_000)}`,
+    )
   return stdout.split('\n').slice(0, -1)
 }
 

@@ -93,7 +93,7 @@ func consume(config *sarama.Config, brokers []string, topic string, offset int64
 	defer consumer.Close()
 	partition, err := consumer.ConsumePartition(topic, 0, offset)
 	if err != nil {
-		return err
+		return explained(err, config, brokers, topic)
 	}
 	defer partition.Close()
 	for ; count > 0; count-- {
@@ -104,6 +104,18 @@ func consume(config *sarama.Config, brokers []string, topic string, offset int64
 		print(message)
 	}
 	return nil
+}
+
+// With the offsets that the log has, which sarama compares before it reads.
+func explained(err error, config *sarama.Config, brokers []string, topic string) error {
+	client, failed := sarama.NewClient(brokers, config)
+	if failed != nil {
+		return err
+	}
+	defer client.Close()
+	oldest, oldestErr := client.GetOffset(topic, 0, sarama.OffsetOldest)
+	newest, newestErr := client.GetOffset(topic, 0, sarama.OffsetNewest)
+	return fmt.Errorf("%v (the log is from %d to %d, %v, %v)", err, oldest, newest, oldestErr, newestErr)
 }
 
 func next(partition sarama.PartitionConsumer) (*sarama.ConsumerMessage, error) {
