@@ -224,6 +224,12 @@ t.test('what Kafka 3.9 refuses is refused with its error', async t => {
       messageSet({ value: 'x'.repeat(200) }),
       { maxMessageBytes: 100 },
     ],
+    [
+      'many small messages that make a large batch',
+      'MESSAGE_TOO_LARGE',
+      messageSet(...Array.from({ length: 20 }, () => ({ value: 'a' }))),
+      { maxMessageBytes: 100 },
+    ],
     ['a bomb', 'MESSAGE_TOO_LARGE', messageSet(wrapper(Buffer.alloc(9_999))), { maxInflatedBytes: 1_000 }],
   ]
   for (const [name, error, set, options] of refused) {

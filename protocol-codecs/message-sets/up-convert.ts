@@ -8,7 +8,7 @@
  * - inside a wrapper offsets are not believed (librdkafka and others got them wrong), but a wrapper's own offset
  *   other than 0 must not be below that of its last message.
  *
- * Topic rules (keys of a compacted topic, timestamps in range, the size of the whole) are those of validate-batch.ts,
+ * Topic rules (keys of a compacted topic, timestamps in range) are those of validate-batch.ts,
  * which checks the result as it does any batch. A set that starts with a record batch is left to it, too.
  *
  * Where we differ from Kafka: a compression that there is not, and a key or value longer than its message, are
@@ -38,10 +38,7 @@ export function upConvert(buffer: Buffer, options: UpConversion): Buffer | undef
   let first = -1
   let isMixed = false
   for (let at = 0, size = nextBatchSize(buffer, 0); size > 0; at += size, size = nextBatchSize(buffer, at)) {
-    if (size > options.maxMessageBytes) {
-      const limit = `the ${options.maxMessageBytes} that max.message.bytes allows`
-      throw new RecordError('MESSAGE_TOO_LARGE', `A message is ${size} bytes, more than ${limit}`)
-    }
+    requireSize('A message', size, options)
     const magic = batchMagic(buffer, at)
     if (first === -1) first = magic
     if (first === 2) return buffer
@@ -61,7 +58,16 @@ export function upConvert(buffer: Buffer, options: UpConversion): Buffer | undef
   if (messages.some(({ magic, attributes }) => magic === 1 && (attributes & logAppendTimeBit) !== 0)) {
     throw new RecordError('INVALID_TIMESTAMP', 'A producer must not set the timestamp type to LogAppendTime')
   }
-  return buildBatch({ records: inner.map(toRecord), compression: options.compressionFor(source) })
+  const batch = buildBatch({ records: inner.map(toRecord), compression: options.compressionFor(source) })
+  requireSize('The batch of the messages', batch.length, options)
+  return batch
+}
+
+/** Checked here, though the batch will be checked again: a request must not hold many large ones until then. */
+function requireSize(what: string, size: number, { maxMessageBytes }: UpConversion): void {
+  if (size <= maxMessageBytes) return
+  const limit = `the ${maxMessageBytes} that max.message.bytes allows`
+  throw new RecordError('MESSAGE_TOO_LARGE', `${what} is ${size} bytes, more than ${limit}`)
 }
 
 function sourceOf({ attributes }: Message): CompressionName {
