@@ -102,7 +102,7 @@ function startKcat({ bootstrap, groupId, topic, assignor = 'range' }: MemberSett
         listener({ event: 'record', partition: Number(partition), offset: Number(offset), value: value! })
       })
       createInterface({ input: child.stderr }).on('line', line => {
-        listener({ event: 'log', line })
+        if (!/Reached end/.test(line)) listener({ event: 'log', line })
         if (followsRebalance(owned, line))
           listener({ event: 'joined', memberId: clientId, partitions: [...owned].sort((a, b) => a - b) })
       })
@@ -113,7 +113,7 @@ function startKcat({ bootstrap, groupId, topic, assignor = 'range' }: MemberSett
 
 /** Follows what kcat says of a rebalance, eager or incremental; true when it has been assigned something. */
 function followsRebalance(owned: Set<number>, line: string): boolean {
-  if (!/rebalanced \(/.test(line)) return false
+  if (!/ rebalanced\b/.test(line)) return false
   const partitions = [...line.matchAll(/\[(\d+)\]/g)].map(([, partition]) => Number(partition))
   if (/: assigned/.test(line)) {
     owned.clear()
