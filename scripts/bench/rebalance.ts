@@ -63,7 +63,8 @@ export const rebalance: Scenario = {
       }
     }
     const cells = [...groupBy(samples, ({ what, broker }) => `${what} ${broker}`).values()]
-    cells.sort((one, other) => one[0]!.what.localeCompare(other[0]!.what))
+    const phases = samples.map(({ what }) => what)
+    cells.sort((one, other) => phases.indexOf(one[0]!.what) - phases.indexOf(other[0]!.what))
     return {
       headings: ['what', 'broker', 'at rest ms', 'min..max', 'rebalancing ms', 'generations'],
       rows: cells.map(cell => {
