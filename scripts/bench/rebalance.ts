@@ -89,7 +89,11 @@ type Phase = Omit<Sample, 'broker' | 'round'>
 async function joinAndDie(broker: RunningBroker): Promise<Phase[]> {
   const topic = 'rebalanced'
   await createTopic(broker, topic, partitionCount)
-  const members = Array.from({ length: memberCount }, () => startMember(broker, topic))
+  // The first group that a broker ever sees waits for the topic of groups to be made.
+  const pioneer = startMember(broker, topic, 'the-first')
+  await atRest([pioneer])
+  pioneer.die()
+  const members = Array.from({ length: memberCount }, () => startMember(broker, topic, 'rebalanced'))
   try {
     const startedAt = performance.now()
     const joined = await atRest(members)
@@ -126,7 +130,7 @@ interface RunningMember {
   die(): void
 }
 
-function startMember({ bootstrap }: RunningBroker, topic: string): RunningMember {
+function startMember({ bootstrap }: RunningBroker, topic: string, groupId: string): RunningMember {
   const [host, port] = bootstrap.split(':')
   const client = new ClusterClient({
     bootstrap: [{ host: host!, port: Number(port) }],
@@ -135,7 +139,7 @@ function startMember({ bootstrap }: RunningBroker, topic: string): RunningMember
     timeoutMs: 60_000,
   })
   const options = {
-    groupId: 'rebalanced',
+    groupId,
     topics: [topic],
     sessionTimeoutMs,
     heartbeatIntervalMs,
