@@ -73,8 +73,8 @@ export interface GroupUnderTest {
   groupId: string
   topic: string
   deliveries: Collector<Delivery>
-  /** A member in a process of its own; a static one when it gets an instance id. */
-  addMember(instanceId?: string): Member
+  /** A member in a process of its own: a static one when it gets an instance id, of another client by its program. */
+  addMember(instanceId?: string, program?: URL | StartMember, changes?: Partial<MemberSettings>): Member
   /** Waits until exactly these members share all partitions, and gives the owner's pid of each partition. */
   settled(members: Member[], timeLimitMs?: number): Promise<Map<number, number>>
   /** Produces values to every partition and checks that each one's owner, and nobody else, gets them. */
@@ -126,8 +126,8 @@ export async function groupUnderTest(
     topic,
     deliveries,
     settled,
-    addMember: instanceId =>
-      startMember(context, client.memberProgram, { ...settings, instanceId }, deliveries),
+    addMember: (instanceId, program = client.memberProgram, changes = {}) =>
+      startMember(context, program, { ...settings, instanceId, ...changes }, deliveries),
 
     async deliversToOwners(members) {
       const ownerOf = await settled(members)

@@ -11,6 +11,7 @@
  * A cell counts capabilities, so that a row says how much was asked. The README's table outlives runs: a run
  * replaces the rows and reasons of the clients that it ran, and keeps the others as they stand.
  */
+import { groupBy } from '../scripts/statistics.ts'
 import { textTable } from '../scripts/text-table.ts'
 import { type Area, areas } from './area.ts'
 import type { CapabilityResult } from './run-suite.ts'
@@ -29,24 +30,11 @@ const longestReason = 160
 
 /** A row for each client, in the order in which they come. */
 export function matrixOf(results: readonly CapabilityResult[]): MatrixRow[] {
-  return [...groupedBy(results, ({ client }) => client)].map(([client, ofClient]) => ({
+  return [...groupBy(results, ({ client }) => client)].map(([client, ofClient]) => ({
     client,
-    cells: new Map(
-      [...groupedBy(ofClient, ({ area }) => area)].map(([area, alike]) => [area, cellOf(alike)]),
-    ),
+    cells: new Map([...groupBy(ofClient, ({ area }) => area)].map(([area, alike]) => [area, cellOf(alike)])),
     reasons: reasonsOf(client, ofClient),
   }))
-}
-
-function groupedBy<T, Key>(items: readonly T[], keyOf: (item: T) => Key): Map<Key, T[]> {
-  const groups = new Map<Key, T[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [item])
-    else group.push(item)
-  }
-  return groups
 }
 
 function cellOf(results: readonly CapabilityResult[]): string {
@@ -66,7 +54,7 @@ export function readCell(cell: string): { total: number; isShown: boolean } {
 /** One line for all capabilities of a client that share a reason: mostly, that the client is not to be had here. */
 function reasonsOf(client: string, results: readonly CapabilityResult[]): string[] {
   const notShown = results.filter(({ outcome }) => outcome !== 'pass')
-  return [...groupedBy(notShown, ({ outcome, reason }) => `${outcome} ${reason}`).values()].map(alike => {
+  return [...groupBy(notShown, ({ outcome, reason }) => `${outcome} ${reason}`).values()].map(alike => {
     const [{ outcome, capability, area, reason = 'no reason' }] = alike as [CapabilityResult]
     const what = alike.length === 1 ? `${area}: ${capability}` : `${alike.length} capabilities`
     return `${client}, ${what}: ${outcome === 'fail' ? '✗' : 'skip'}: ${shorten(reason)}`

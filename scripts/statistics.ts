@@ -17,7 +17,7 @@ export function percentile(values: number[], percent: number): number {
 }
 
 /** Map.groupBy, which Node 20 does not have. */
-export function groupBy<T, K>(values: T[], keyOf: (value: T) => K): Map<K, T[]> {
+export function groupBy<T, K>(values: readonly T[], keyOf: (value: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>()
   for (const value of values) {
     const key = keyOf(value)

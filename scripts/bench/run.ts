@@ -15,12 +15,13 @@ import { appendFloor } from './floor.ts'
 import { memory } from './memory.ts'
 import { PageCache } from './page-cache.ts'
 import { produce } from './produce.ts'
+import { rebalance } from './rebalance.ts'
 import { recovery } from './recovery.ts'
 import type { BenchContext, Scenario, ScenarioResult } from './scenario.ts'
 import { scrape } from './scrape.ts'
 import { startup } from './startup.ts'
 
-const scenarios: Scenario[] = [produce, consume, durable, startup, recovery, memory, scrape]
+const scenarios: Scenario[] = [produce, consume, durable, startup, recovery, rebalance, memory, scrape]
 
 const help = `usage: npm run bench -- [scenario...] [options]
 

@@ -86,6 +86,16 @@ export class GroupMember {
     return this.rebalanceController.signal
   }
 
+  /** That of the last join; negative while it is no member. */
+  get generation(): number {
+    return this.generationId
+  }
+
+  /** Falls silent without a goodbye, as if its process had died. */
+  abandon(): void {
+    this.stopController.abort()
+  }
+
   /** Resolves with the partitions that are ours in the next generation; `signal` says not to try again. */
   async join(signal?: AbortSignal): Promise<readonly TopicPartition[]> {
     this.stopController.abort()
