@@ -9,9 +9,10 @@ import { createInterface } from 'node:readline'
 import { ApacheKafkaUnavailable, installApacheKafkaTools } from '../../scripts/apache-kafka.ts'
 import { Skipped } from '../capability.ts'
 import { succeeds } from '../debian-packages.ts'
+import type { StartMember } from '../group-under-test.ts'
 import { prepareKcat } from '../kcat/kcat.ts'
-import { type MemberEvent, type MemberSettings, sessionTimeoutMs } from '../member-process.ts'
-import { type MemberProgram, moduleProgram, type StartedMember } from '../member-programs.ts'
+import { sessionTimeoutMs } from '../member-process.ts'
+import { commandProgram, memberOf } from '../member-programs.ts'
 
 export const kinds = ['kafkajs', 'java', 'kcat'] as const
 export type Kind = (typeof kinds)[number]
@@ -46,40 +47,18 @@ export async function prepareMembers(): Promise<void> {
   javaClassPath = `${classes}:${libraries}`
 }
 
-export const programs: Record<Kind, MemberProgram> = {
-  kafkajs: moduleProgram(new URL('./kafkajs-member.js', import.meta.url)),
-  java: startJava,
-  kcat: startKcat,
-}
-
 let clientsNamed = 0
 
 function clientIdOf(kind: Kind): string {
   return `member-${kind}-${process.pid}-${++clientsNamed}`
 }
 
-function startJava({ bootstrap, groupId, topic, assignor = 'range' }: MemberSettings): StartedMember {
-  const member = [bootstrap, groupId, topic, javaAssignors[assignor]!, clientIdOf('java')]
-  const child = spawn('java', [
-    '-Xmx128M',
-    '-XX:TieredStopAtLevel=1',
-    '-cp',
-    javaClassPath,
-    'GroupMember',
-    ...member,
-  ])
-  child.stdin.on('error', () => undefined)
-  return {
-    child,
-    onEvent(listener) {
-      createInterface({ input: child.stdout }).on('line', line => listener(JSON.parse(line) as MemberEvent))
-      createInterface({ input: child.stderr }).on('line', line => listener({ event: 'log', line }))
-    },
-    leave: () => void child.stdin.write('leave\n'),
-  }
-}
+const startJava = commandProgram('java', ({ bootstrap, groupId, topic, assignor = 'range' }) => [
+  ...['-Xmx128M', '-XX:TieredStopAtLevel=1', '-cp', javaClassPath, 'GroupMember'],
+  ...[bootstrap, groupId, topic, javaAssignors[assignor]!, clientIdOf('java')],
+])
 
-function startKcat({ bootstrap, groupId, topic, assignor = 'range' }: MemberSettings): StartedMember {
+const startKcat: StartMember = (context, { bootstrap, groupId, topic, assignor = 'range' }, tell) => {
   const clientId = clientIdOf('kcat')
   const settings = [
     `client.id=${clientId}`,
@@ -92,23 +71,24 @@ function startKcat({ bootstrap, groupId, topic, assignor = 'range' }: MemberSett
     'topic.metadata.refresh.interval.ms=1000',
   ]
   const options = settings.flatMap(setting => ['-X', setting])
-  const child = spawn('kcat', ['-b', bootstrap, '-G', groupId, ...options, '-u', '-f', '%p %o %s\n', topic])
+  const child = spawn('kcat', ['-b', bootstrap, '-G', groupId, ...options, '-u', '-f', '%p %o %s\\n', topic])
   const owned = new Set<number>()
-  return {
-    child,
-    onEvent(listener) {
-      createInterface({ input: child.stdout }).on('line', line => {
-        const [, partition, offset, value] = /^(\d+) (\d+) (.*)$/.exec(line) ?? []
-        listener({ event: 'record', partition: Number(partition), offset: Number(offset), value: value! })
-      })
-      createInterface({ input: child.stderr }).on('line', line => {
-        if (!/Reached end/.test(line)) listener({ event: 'log', line })
-        if (followsRebalance(owned, line))
-          listener({ event: 'joined', memberId: clientId, partitions: [...owned].sort((a, b) => a - b) })
-      })
-    },
-    leave: () => void child.kill('SIGTERM'),
-  }
+  createInterface({ input: child.stdout }).on('line', line => {
+    const [, partition, offset, value] = /^(\d+) (\d+) (.*)$/.exec(line) ?? []
+    tell({ event: 'record', partition: Number(partition), offset: Number(offset), value: value! })
+  })
+  createInterface({ input: child.stderr }).on('line', line => {
+    if (!/Reached end/.test(line)) tell({ event: 'log', line })
+    if (!followsRebalance(owned, line)) return
+    tell({ event: 'joined', memberId: clientId, partitions: [...owned].sort((a, b) => a - b) })
+  })
+  return memberOf(context, child, () => void child.kill('SIGTERM'))
+}
+
+export const programs: Record<Kind, URL | StartMember> = {
+  kafkajs: new URL('./kafkajs-member.js', import.meta.url),
+  java: startJava,
+  kcat: startKcat,
 }
 
 /** Follows what kcat says of a rebalance, eager or incremental; true when it has been assigned something. */

@@ -84,9 +84,7 @@ async function refusesNothingInCommon(context: TestContext): Promise<void> {
   const members = [memberOf(group, 'java'), memberOf(group, 'kcat')]
   await group.deliversToOwners(members)
   const joined = members.map(member => member.timesJoined())
-  const stranger = group.addMember(undefined, settings =>
-    programs.kafkajs({ ...settings, assignor: undefined }),
-  )
+  const stranger = group.addMember(undefined, programs.kafkajs, { assignor: undefined })
   await stranger.failures.until(
     reasons => reasons.some(reason => reason.includes('INCONSISTENT_GROUP_PROTOCOL')),
     'the member without an assignor in common to be refused',
