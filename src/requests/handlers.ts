@@ -1,5 +1,6 @@
 /** What the broker serves. ApiVersions is derived from this list; there is no other. */
 import { alterConfigs } from './alter-configs.ts'
+import { alterPartitionReassignments } from './alter-partition-reassignments.ts'
 import { apiVersions } from './api-versions.ts'
 import { createAcls } from './create-acls.ts'
 import { createPartitions } from './create-partitions.ts'
@@ -13,7 +14,9 @@ import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs } from './describe-configs.ts'
 import { describeGroups } from './describe-groups.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
+import { describeProducers } from './describe-producers.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
+import { electLeaders } from './elect-leaders.ts'
 import { fetch } from './fetch.ts'
 import { findCoordinator } from './find-coordinator.ts'
 import type { Handler } from './handler.ts'
@@ -25,6 +28,7 @@ import { leaveGroup } from './leave-group.ts'
 import { listConfigResources } from './list-config-resources.ts'
 import { listGroups } from './list-groups.ts'
 import { listOffsets } from './list-offsets.ts'
+import { listPartitionReassignments } from './list-partition-reassignments.ts'
 import { metadata } from './metadata.ts'
 import { offsetCommit } from './offset-commit.ts'
 import { offsetDelete } from './offset-delete.ts'
@@ -66,4 +70,8 @@ export const handlers: readonly Handler[] = [
   listConfigResources,
   describeTopicPartitions,
   offsetDelete,
+  electLeaders,
+  alterPartitionReassignments,
+  listPartitionReassignments,
+  describeProducers,
 ]
