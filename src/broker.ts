@@ -21,6 +21,7 @@ import { descriptorLimit, shareDescriptors } from './platform/descriptor-limit.t
 import { type Disk, systemDisk } from './platform/disk.ts'
 import { diskSpaceOf } from './platform/disk-space.ts'
 import { type Logger, silentLogger } from './platform/logger.ts'
+import { Loggers } from './platform/loggers.ts'
 import { usableMemoryBytes } from './platform/memory-size.ts'
 import { Dispatcher } from './requests/dispatch.ts'
 import { features } from './requests/features.ts'
@@ -41,6 +42,8 @@ import { version } from './version.ts'
 
 export interface BrokerOptions {
   readonly logger?: Logger
+  /** In place of `logger`: loggers whose levels are in force already. */
+  readonly loggers?: Loggers
   readonly clock?: Clock
   readonly disk?: Disk
   /** Which settings somebody has set, for who asks; if not given, those that differ from the defaults. */
@@ -80,9 +83,11 @@ const stopTimeoutMs = 10_000
 
 export async function openBroker(settings: BrokerSettings, options: BrokerOptions = {}): Promise<Broker> {
   // Before anything that may take long: who watches is to see that the broker is starting.
-  const metrics = await openMetricsPort(settings, options)
+  // A logger that was given is given everything, until somebody asks for less.
+  const loggers = options.loggers ?? new Loggers(options.logger ?? silentLogger, 'debug')
+  const metrics = await openMetricsPort(settings, loggers, options.metrics)
   try {
-    return await openWatchedBroker(settings, options, metrics)
+    return await openWatchedBroker(settings, options, loggers, metrics)
   } catch (error) {
     metrics?.close()
     throw error
@@ -91,22 +96,24 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
 
 async function openMetricsPort(
   settings: BrokerSettings,
-  { metrics: asked, logger = silentLogger }: BrokerOptions,
+  loggers: Loggers,
+  asked: MetricsOptions | undefined,
 ): Promise<MetricsServer | undefined> {
   const port = settings['metrics.port']
   if (asked === undefined || port < 0) return undefined
   const { serveMetrics } = await import('./metrics/http-server.ts')
   // Whom the first listener is for may also watch.
   const { host } = resolveListeners(settings)[0]!
-  return serveMetrics({ ...asked, host, port, logger })
+  return serveMetrics({ ...asked, host, port, logger: loggers.logger('ottla.metrics') })
 }
 
 async function openWatchedBroker(
   settings: BrokerSettings,
   options: BrokerOptions,
+  loggers: Loggers,
   metrics: MetricsServer | undefined,
 ): Promise<Broker> {
-  const logger = options.logger ?? silentLogger
+  const logger = loggers.logger('ottla.broker')
   const clock = options.clock ?? systemClock
   const startedMs = clock.now()
   await Promise.all([prepareCrc32c(), prepareCompression()])
@@ -143,7 +150,7 @@ async function openWatchedBroker(
     topicConfigs: liveTopicConfigs(dynamicSettings),
     disk: measuredDisk(options.disk ?? systemDisk(), diskTimes),
     clock,
-    logger,
+    logger: loggers.logger('ottla.storage'),
     pool,
   })
 
@@ -152,7 +159,8 @@ async function openWatchedBroker(
   const cluster = singleNode({ clusterId, nodeId, rack: settings['broker.rack'] }, logs)
   dynamicSettings.apply(catalog.current().brokerConfigs)
   catalog.onChange(({ snapshot }) => dynamicSettings.apply(snapshot.brokerConfigs))
-  const topics = topicAdministration({ catalog, settings: dynamicSettings, cluster, logger })
+  const topicsLogger = loggers.logger('ottla.topics')
+  const topics = topicAdministration({ catalog, settings: dynamicSettings, cluster, logger: topicsLogger })
   const groups = createGroupCoordinator({
     settings: groupSettings(settings),
     catalog,
@@ -160,21 +168,22 @@ async function openWatchedBroker(
     cluster,
     topics,
     clock,
-    logger,
+    logger: loggers.logger('ottla.groups'),
   })
   const services: Services = {
     get settings() {
       return dynamicSettings.current()
     },
     clock,
-    logger,
+    logger: loggers.logger('ottla.requests'),
+    loggers,
     catalog,
     logs,
     logDirectories: storage.directories,
     diskSpace: diskSpaceOf,
     cluster,
     topics,
-    configs: configAdministration({ catalog, settings: dynamicSettings, logger }),
+    configs: configAdministration({ catalog, settings: dynamicSettings, logger: topicsLogger }),
     groups,
     fetchSessions: new FetchSessions({
       maxSessionCount: settings['max.incremental.fetch.session.cache.slots'],
@@ -212,9 +221,10 @@ async function openWatchedBroker(
     // Last, so that who watches sees to the end that the broker is stopping.
     await storage.close().finally(() => metrics?.close())
   }
+  const network = { clock, logger: loggers.logger('ottla.network'), pool, memory, budget }
   try {
     for (const address of addresses) {
-      listeners.push(await listen(address, dispatcher, limits, { clock, logger, pool, memory, budget }))
+      listeners.push(await listen(address, dispatcher, limits, network))
     }
     metrics?.started({
       version,

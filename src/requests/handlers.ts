@@ -15,6 +15,7 @@ import { describeConfigs } from './describe-configs.ts'
 import { describeGroups } from './describe-groups.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
 import { describeProducers } from './describe-producers.ts'
+import { describeQuorum } from './describe-quorum.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import { electLeaders } from './elect-leaders.ts'
 import { fetch } from './fetch.ts'
@@ -36,6 +37,7 @@ import { offsetFetch } from './offset-fetch.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
 import { syncGroup } from './sync-group.ts'
+import { updateFeatures } from './update-features.ts'
 
 export const handlers: readonly Handler[] = [
   produce,
@@ -74,4 +76,6 @@ export const handlers: readonly Handler[] = [
   alterPartitionReassignments,
   listPartitionReassignments,
   describeProducers,
+  describeQuorum,
+  updateFeatures,
 ]

@@ -4,6 +4,7 @@ import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { DiskSpace } from '../platform/disk-space.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { Loggers } from '../platform/loggers.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
 import type { LogDirectoryView } from '../storage/log-directory-view.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
@@ -19,6 +20,7 @@ export interface Services {
   readonly settings: BrokerSettings
   readonly clock: Clock
   readonly logger: Logger
+  readonly loggers: Loggers
   readonly catalog: TopicCatalog
   readonly logs: PartitionLogs
   /** Where the logs lie. */

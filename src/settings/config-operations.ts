@@ -22,10 +22,13 @@ export interface ConfigStep {
   readonly value: string | null
 }
 
+/** What configurations that are stored are set on. */
+export type ConfiguredType = 'topic' | 'broker' | 'client-metrics'
+
 type Configs = Readonly<Record<string, string>>
 
 /** What is set once the steps were taken. A list that is not set starts from the default of its setting. */
-export function takeSteps(type: 'topic' | 'broker', current: Configs, steps: readonly ConfigStep[]): Configs {
+export function takeSteps(type: ConfiguredType, current: Configs, steps: readonly ConfigStep[]): Configs {
   const next = new Map(Object.entries(current))
   for (const { name, operation, value } of steps) {
     if (operation === 'DELETE') {
@@ -33,7 +36,7 @@ export function takeSteps(type: 'topic' | 'broker', current: Configs, steps: rea
     } else if (operation === 'SET') {
       next.set(name, value!)
     } else {
-      const standard = type === 'topic' ? topicList(name, operation) : brokerList(name, operation)
+      const standard = type === 'broker' ? brokerList(name, operation) : topicList(type, name, operation)
       const text = next.get(name)
       const listed = text === undefined ? standard : text.split(',').filter(part => part !== '')
       const given = value!.split(',')
@@ -45,8 +48,9 @@ export function takeSteps(type: 'topic' | 'broker', current: Configs, steps: rea
   return Object.fromEntries(next)
 }
 
-function topicList(name: string, operation: ConfigOperation): readonly string[] {
-  const setting = findTopicSetting(name)
+/** To Kafka nothing that is set on client metrics is a list here. */
+function topicList(type: ConfiguredType, name: string, operation: ConfigOperation): readonly string[] {
+  const setting = type === 'topic' ? findTopicSetting(name) : undefined
   if (setting?.type === 'list') return defaultList(setting)
   throw new ProtocolError('INVALID_CONFIG', `Can't ${operation} to key ${name} because its type is not LIST.`)
 }

@@ -17,6 +17,7 @@ import { systemClock } from '../platform/clock.ts'
 import { type Disk, systemDisk } from '../platform/disk.ts'
 import { diskSpaceOf } from '../platform/disk-space.ts'
 import { type Logger, silentLogger } from '../platform/logger.ts'
+import { Loggers } from '../platform/loggers.ts'
 import { FetchSessions } from '../requests/fetch-sessions.ts'
 import { type Handler, handleOf, type RequestContext } from '../requests/handler.ts'
 import { handlers } from '../requests/handlers.ts'
@@ -100,6 +101,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     },
     clock,
     logger,
+    loggers: new Loggers(logger, 'info'),
     catalog,
     logs,
     logDirectories: storage.directories,
