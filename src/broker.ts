@@ -26,7 +26,7 @@ import { usableMemoryBytes } from './platform/memory-size.ts'
 import { Dispatcher } from './requests/dispatch.ts'
 import { features } from './requests/features.ts'
 import { FetchSessions } from './requests/fetch-sessions.ts'
-import { handlers } from './requests/handlers.ts'
+import { handlers, handlersWithoutTelemetry } from './requests/handlers.ts'
 import { ProducerIds } from './requests/producer-ids.ts'
 import type { Services } from './requests/services.ts'
 import { supportedApis } from './requests/supported-apis.ts'
@@ -36,6 +36,7 @@ import { parseIpOverrides } from './settings/listener-syntax.ts'
 import { type Listener as ListenerSetting, resolveListeners } from './settings/listeners.ts'
 import { liveTopicConfigs } from './settings/topic-config.ts'
 import { openLocalStorage } from './storage/local/local-storage.ts'
+import { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import { configAdministration } from './topics/config-administration.ts'
 import { topicAdministration } from './topics/topic-administration.ts'
 import { version } from './version.ts'
@@ -170,6 +171,13 @@ async function openWatchedBroker(
     clock,
     logger: loggers.logger('ottla.groups'),
   })
+  const telemetry = new ClientTelemetry({
+    clock,
+    maxBytes: settings['telemetry.max.bytes'],
+    subscriptionConfigs: () => catalog.current().clientMetricsConfigs,
+  })
+  // As Kafka has it where nobody receives what clients would push.
+  const served = metrics === undefined ? handlersWithoutTelemetry : handlers
   const services: Services = {
     get settings() {
       return dynamicSettings.current()
@@ -191,7 +199,8 @@ async function openWatchedBroker(
       clock,
     }),
     producerIds: new ProducerIds(catalog),
-    supportedApis: supportedApis(handlers),
+    telemetry,
+    supportedApis: supportedApis(served),
     advertisedAddress: context => {
       const advertised = addresses.find(({ name }) => name === context.listenerName)?.advertised
       if (advertised === undefined) return { host: context.localAddress, port: context.localPort }
@@ -200,7 +209,7 @@ async function openWatchedBroker(
   }
 
   const requestMetrics = new RequestMetrics()
-  const dispatcher = new Dispatcher(handlers, services, requestMetrics)
+  const dispatcher = new Dispatcher(served, services, requestMetrics)
   const limitsOf = (current: BrokerSettings) => connectionLimits(current, descriptors.connections)
   const budget = new ConnectionBudget(...limitsOf(dynamicSettings.current()))
   dynamicSettings.onChange(changed => budget.limit(...limitsOf(changed)))
@@ -232,6 +241,7 @@ async function openWatchedBroker(
       brokerId: nodeId,
       address: firstAddress(addresses[0]!, listeners[0]!),
       requests: requestMetrics,
+      telemetry,
       disk: diskTimes,
       logs,
       listeners,

@@ -33,6 +33,10 @@ export const apiVersions = handler({
   handle(request, services, context) {
     const error = problemOf(request, context.apiVersion, services.cluster.view())
     if (error !== 'NONE') return refused(error)
+    if (context.apiVersion >= firstVersionWithSoftware) {
+      const { clientSoftwareName: name, clientSoftwareVersion: version } = request
+      context.clientSoftware = { name, version }
+    }
     const supported = features.filter(
       feature => context.apiVersion >= firstVersionWithLevelZero || feature.minLevel > 0,
     )

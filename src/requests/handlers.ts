@@ -20,6 +20,7 @@ import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import { electLeaders } from './elect-leaders.ts'
 import { fetch } from './fetch.ts'
 import { findCoordinator } from './find-coordinator.ts'
+import { getTelemetrySubscriptions } from './get-telemetry-subscriptions.ts'
 import type { Handler } from './handler.ts'
 import { heartbeat } from './heartbeat.ts'
 import { incrementalAlterConfigs } from './incremental-alter-configs.ts'
@@ -36,6 +37,7 @@ import { offsetDelete } from './offset-delete.ts'
 import { offsetFetch } from './offset-fetch.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
+import { pushTelemetry } from './push-telemetry.ts'
 import { syncGroup } from './sync-group.ts'
 import { updateFeatures } from './update-features.ts'
 
@@ -78,4 +80,11 @@ export const handlers: readonly Handler[] = [
   describeProducers,
   describeQuorum,
   updateFeatures,
+  getTelemetrySubscriptions,
+  pushTelemetry,
 ]
+
+/** Those that are served only where somebody may look at what clients push: else they had better not. */
+const telemetryHandlers: readonly Handler[] = [getTelemetrySubscriptions, pushTelemetry]
+
+export const handlersWithoutTelemetry = handlers.filter(handler => !telemetryHandlers.includes(handler))

@@ -9,6 +9,7 @@ import type { BrokerSettings } from '../settings/broker-settings.ts'
 import type { LogDirectoryView } from '../storage/log-directory-view.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
 import type { TopicCatalog } from '../storage/topic-catalog.ts'
+import type { ClientTelemetry } from '../telemetry/client-telemetry.ts'
 import type { ConfigAdministration } from '../topics/config-administration.ts'
 import type { TopicAdministration } from '../topics/topic-administration.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
@@ -33,6 +34,7 @@ export interface Services {
   readonly groups: GroupCoordinator
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
+  readonly telemetry: ClientTelemetry
   /** What ApiVersions advertises, derived from the handlers. */
   readonly supportedApis: readonly SupportedApi[]
   /** Where clients that came through a listener are told to reach the local broker. */

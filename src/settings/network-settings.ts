@@ -136,6 +136,11 @@ export const networkSettings = {
     documentation:
       'The most partitions in one DescribeTopicPartitions response, whatever the client asked for.',
   }),
+  'telemetry.max.bytes': int(1048576, {
+    atLeast: 1,
+    importance: 'low',
+    documentation: 'The most bytes of metrics that a client may push in one request, compressed or not.',
+  }),
   'metrics.port': int(9404, {
     atLeast: -1,
     atMost: 65535,

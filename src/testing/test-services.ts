@@ -29,6 +29,7 @@ import { DynamicSettings } from '../settings/dynamic-settings.ts'
 import { liveTopicConfigs } from '../settings/topic-config.ts'
 import { openLocalStorage } from '../storage/local/local-storage.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
+import { ClientTelemetry } from '../telemetry/client-telemetry.ts'
 import { configAdministration } from '../topics/config-administration.ts'
 import { topicAdministration } from '../topics/topic-administration.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -117,6 +118,11 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
       ...(options.randomId === undefined ? undefined : { randomId: options.randomId }),
     }),
     producerIds: new ProducerIds(catalog),
+    telemetry: new ClientTelemetry({
+      clock,
+      maxBytes: settings['telemetry.max.bytes'],
+      subscriptionConfigs: () => catalog.current().clientMetricsConfigs,
+    }),
     supportedApis: supportedApis(handlers),
     advertisedAddress: () => ({ host: 'localhost', port: 9092 }),
     warnings,
@@ -167,6 +173,8 @@ export function testContext(apiVersion: number): TestContext {
     apiVersion,
     clientId: 'test',
     clientHost: '127.0.0.1',
+    clientPort: 40_000,
+    clientSoftware: undefined,
     listenerName: 'PLAINTEXT',
     localAddress: '127.0.0.1',
     localPort: 9092,

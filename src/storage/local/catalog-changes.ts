@@ -12,9 +12,9 @@ import {
   removeTopicRecord,
   topicRecord,
 } from '../../../protocol-codecs/internal-topics/metadata-records.ts'
+import { randomUuid } from '../../platform/random-uuid.ts'
 import type { CatalogChange, ConfigResource } from '../topic-catalog.ts'
 import { type CatalogState, configResourceIds } from './catalog-state.ts'
-import { randomUuid } from './directory-identity.ts'
 import { encodeMetadata } from './metadata-frame.ts'
 
 /** The node on which everything lies. */
