@@ -191,7 +191,7 @@ t.test('what was pushed is shown', async t => {
     t.same(seriesOf(services), ['kafka_client_producer_record_send_total{} 15'])
   })
 
-  await t.test('gauges and totals are replaced', async t => {
+  await t.test('gauges and totals are replaced, and an average of nothing is no longer there', async t => {
     const lag = { name: 'org.apache.kafka.consumer.records-lag', kind: 'gauge' } as const
     await push([
       { ...lag, value: 1.5, attributes: { topic: 'orders', partition: '0' } },
@@ -202,7 +202,9 @@ t.test('what was pushed is shown', async t => {
       { ...lag, value: -7, attributes: { topic: 'orders', partition: '0' } },
       { name: 'custom.count', kind: 'cumulative', value: 6 },
       { name: 'custom.level', kind: 'up-down', value: 6 },
+      { name: 'custom.average', kind: 'gauge', value: 2 },
     ])
+    await push([{ name: 'custom.average', kind: 'gauge', value: Number.NaN }])
     t.same(seriesOf(services), [
       'kafka_client_consumer_records_lag{topic=orders,partition=0} -7',
       'kafka_client_consumer_records_lag{topic=orders,partition=1} 2',
@@ -228,7 +230,6 @@ t.test('what was pushed is shown', async t => {
       { name: 'info', kind: 'gauge', value: 1 },
       { name: 'custom.count.total', kind: 'gauge', value: 1 },
       { name: '', kind: 'gauge', value: 1 },
-      { name: 'not.a.number', kind: 'gauge', value: Number.NaN },
       { name: 'long'.repeat(100), kind: 'gauge', value: 1 },
     ]
     t.equal(await push(odd), 'NONE')

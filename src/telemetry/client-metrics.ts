@@ -85,9 +85,14 @@ export class ClientMetrics {
     const type = sum?.isMonotonic === true ? 'counter' : 'gauge'
     const family = familyName(name, type)
     const labels = labelsOf(instance, attributes)
-    if (family === undefined || labels === undefined || Number.isNaN(value)) return false
+    if (family === undefined || labels === undefined) return false
     const key = JSON.stringify([type, family, labels])
     let series = client.series.get(key)
+    if (Number.isNaN(value)) {
+      // An average of nothing, say: there is no value now.
+      if (series !== undefined && type === 'gauge') this.remove(client, key, series)
+      return true
+    }
     if (series === undefined) {
       if (client.series.size === maxSeriesPerClient || this.seriesCount === maxSeriesCount) return false
       const known = this.families.get(family) ?? { type, count: 0 }
@@ -137,12 +142,15 @@ export class ClientMetrics {
     for (const [id, client] of this.clients) {
       if (client.expiresMs > nowMs) continue
       this.clients.delete(id)
-      this.seriesCount -= client.series.size
-      for (const { family } of client.series.values()) {
-        const known = this.families.get(family)!
-        if (--known.count === 0) this.families.delete(family)
-      }
+      for (const [key, series] of client.series) this.remove(client, key, series)
     }
+  }
+
+  private remove(client: Client, key: string, { family }: Series): void {
+    client.series.delete(key)
+    this.seriesCount--
+    const known = this.families.get(family)!
+    if (--known.count === 0) this.families.delete(family)
   }
 }
 
