@@ -1,6 +1,6 @@
 /** Which metrics clients are asked for: kafka-client-metrics. */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { eventually } from '../wait-for.ts'
 import { linesOf, refusedTool, tool } from './tools.ts'
 
@@ -29,6 +29,6 @@ async function administersSubscriptions(context: TestContext): Promise<void> {
   assert.ok(!(await listed()))
 }
 
-export const clientMetricsCapabilities: Capability[] = [
+export const clientMetricsCapabilities: Capability[] = inArea('configs', [
   { name: 'kafka-client-metrics: alter, describe, list, delete', test: administersSubscriptions },
-]
+])

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedAdmin, createTopic, kafkaClient } from '../kafkajs/client.ts'
 import { eventually } from '../wait-for.ts'
 import { refusedTool, tableOf, tool } from './tools.ts'
@@ -104,8 +104,8 @@ function headed(text: string): string {
   return [lines[0]!.toUpperCase(), ...lines.slice(1)].join('\n')
 }
 
-export const partitionCapabilities: Capability[] = [
+export const partitionCapabilities: Capability[] = inArea('cluster', [
   { name: 'kafka-leader-election', test: electsLeaders },
   { name: 'kafka-reassign-partitions: generate, execute, verify, list, cancel', test: reassignsPartitions },
   { name: 'kafka-transactions describe-producers', test: describesProducers },
-]
+])

@@ -1,6 +1,6 @@
 /** The metadata quorum and the levels of features: kafka-metadata-quorum, kafka-features. */
 import assert from 'node:assert/strict'
-import type { Capability, TestContext } from '../capability.ts'
+import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { connectedAdmin } from '../kafkajs/client.ts'
 import { linesOf, saidBy, tool } from './tools.ts'
 
@@ -52,7 +52,7 @@ async function updatesFeatures(context: TestContext): Promise<void> {
   assert.equal(await metadataVersion(context), before)
 }
 
-export const quorumCapabilities: Capability[] = [
+export const quorumCapabilities: Capability[] = inArea('cluster', [
   { name: 'kafka-metadata-quorum describe', test: describesQuorum },
   { name: 'kafka-features: describe, and what is refused', test: updatesFeatures },
-]
+])
