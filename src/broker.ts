@@ -14,6 +14,7 @@ import { DiskTimes, measuredDisk } from './metrics/measured-disk.ts'
 import { RequestMetrics } from './metrics/request-metrics.ts'
 import { ConnectionBudget } from './network/connection-budget.ts'
 import { type Listener, listen } from './network/listener.ts'
+import { OpenListeners } from './network/open-listeners.ts'
 import { RequestMemory } from './network/request-memory.ts'
 import { bufferPool } from './platform/buffer-pool.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
@@ -119,7 +120,6 @@ async function openWatchedBroker(
   const startedMs = clock.now()
   await Promise.all([prepareCrc32c(), prepareCompression()])
 
-  const addresses = resolveListeners(settings)
   const diskTimes = new DiskTimes()
   const pool = bufferPool()
   const logDirectories = (settings['log.dir'] ?? settings['log.dirs']).map(path => resolve(path))
@@ -202,7 +202,7 @@ async function openWatchedBroker(
     telemetry,
     supportedApis: supportedApis(served),
     advertisedAddress: context => {
-      const advertised = addresses.find(({ name }) => name === context.listenerName)?.advertised
+      const advertised = listeners.advertised(context.listenerName)
       if (advertised === undefined) return { host: context.localAddress, port: context.localPort }
       return { host: advertised.host, port: advertised.port === 0 ? context.localPort : advertised.port }
     },
@@ -221,30 +221,34 @@ async function openWatchedBroker(
     maxBacklogCount: settings['socket.listen.backlog.size'],
   }
   const memory = new RequestMemory(settings['queued.max.request.bytes'])
-  const listeners: Listener[] = []
   let stopped: Promise<void> | undefined
   const closeAll = async (): Promise<void> => {
-    for (const listener of listeners) listener.stopAccepting()
+    await listeners.stopAccepting()
     await groups.stop()
-    await Promise.all(listeners.map(listener => listener.close(stopTimeoutMs)))
+    await listeners.close()
     // Last, so that who watches sees to the end that the broker is stopping.
     await storage.close().finally(() => metrics?.close())
   }
   const network = { clock, logger: loggers.logger('ottla.network'), pool, memory, budget }
+  const listeners = new OpenListeners(
+    address => listen(address, dispatcher, limits, network),
+    network.logger,
+    stopTimeoutMs,
+  )
   try {
-    for (const address of addresses) {
-      listeners.push(await listen(address, dispatcher, limits, network))
-    }
+    const addresses = resolveListeners(dynamicSettings.current())
+    await listeners.open(addresses, resolveListeners(settings))
+    dynamicSettings.onChange(changed => listeners.follow(resolveListeners(changed)))
     metrics?.started({
       version,
       startedMs,
       brokerId: nodeId,
-      address: firstAddress(addresses[0]!, listeners[0]!),
+      address: firstAddress(addresses[0]!, listeners.all[0]),
       requests: requestMetrics,
       telemetry,
       disk: diskTimes,
       logs,
-      listeners,
+      listeners: listeners.all,
       requestMemory: memory,
       fetchSessions: services.fetchSessions,
       maxPartitionCount: settings['metrics.max.partitions'],
@@ -266,7 +270,9 @@ async function openWatchedBroker(
     clusterId,
     dataDirectory: metadataDirectory,
     logDirectories,
-    listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
+    get listeners() {
+      return listeners.all.map(({ name, host, port }) => ({ name, host, port }))
+    },
     metricsPort: metrics?.port,
     stop() {
       stopped ??= closeAll()
@@ -292,7 +298,7 @@ function connectionLimits(
 }
 
 /** Where clients are sent, as far as it is known without one. */
-function firstAddress({ advertised }: ListenerSetting, bound: Listener): string {
-  const { host, port } = advertised ?? bound
-  return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? bound.port : port}`
+function firstAddress(address: ListenerSetting, bound: Listener | undefined): string {
+  const { host, port } = address.advertised ?? bound ?? address
+  return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? (bound?.port ?? port) : port}`
 }

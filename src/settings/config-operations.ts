@@ -5,8 +5,9 @@
  */
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { findBrokerSetting } from './broker-settings.ts'
-import type { BrokerConfigs } from './dynamic-configs.ts'
+import { allBrokers, type BrokerConfigs } from './dynamic-configs.ts'
 import type { DynamicSettings } from './dynamic-settings.ts'
+import { listenerChangeProblem } from './listeners.ts'
 import { parse, type Setting } from './setting.ts'
 import { findWithoutEffect } from './settings-without-effect.ts'
 import { findTopicSetting } from './topic-settings.ts'
@@ -76,6 +77,7 @@ function defaultList(setting: Setting): readonly string[] {
  * would have no effect here is refused instead.
  */
 export function checkBrokerConfigs(
+  brokerName: string,
   configs: Configs,
   settings: DynamicSettings,
   outcome: BrokerConfigs,
@@ -86,8 +88,15 @@ export function checkBrokerConfigs(
     throw new ProtocolError('INVALID_REQUEST', message)
   }
   for (const [name, text] of Object.entries(configs)) checkBrokerConfig(name, text)
+  const ofOneBroker = Object.keys(configs).filter(name => findBrokerSetting(name)?.dynamic === 'per-broker')
+  if (brokerName === allBrokers && ofOneBroker.length > 0) {
+    const message = `Cannot update these configs at default cluster level, broker id must be specified: [${ofOneBroker.join(', ')}]`
+    throw new ProtocolError('INVALID_REQUEST', message)
+  }
   const conflict = settings.conflictIn(outcome)
   if (conflict !== undefined) throw new ProtocolError('INVALID_REQUEST', `${conflict.problem}.`)
+  const problem = listenerChangeProblem(settings.current(), settings.with(outcome))
+  if (problem !== undefined) throw new ProtocolError('INVALID_REQUEST', `${problem}.`)
 }
 
 function checkBrokerConfig(name: string, text: string): void {

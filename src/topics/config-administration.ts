@@ -135,7 +135,7 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
     if (type === 'broker') {
       const current = brokerConfigs.get(name) ?? {}
       const configs = next(current)
-      checkBrokerConfigs(configs, settings, new Map([...brokerConfigs, [name, configs]]))
+      checkBrokerConfigs(name, configs, settings, new Map([...brokerConfigs, [name, configs]]))
       brokerConfigs.set(name, configs)
       return { resource, configs: difference(current, configs) }
     }
