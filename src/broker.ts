@@ -84,9 +84,9 @@ const unsyncedShare = 0.1
 const stopTimeoutMs = 10_000
 
 export async function openBroker(settings: BrokerSettings, options: BrokerOptions = {}): Promise<Broker> {
-  // Before anything that may take long: who watches is to see that the broker is starting.
   // A logger that was given is given everything, until somebody asks for less.
   const loggers = options.loggers ?? new Loggers(options.logger ?? silentLogger, 'debug')
+  // Before anything that may take long: who watches is to see that the broker is starting.
   const metrics = await openMetricsPort(settings, loggers, options.metrics)
   try {
     return await openWatchedBroker(settings, options, loggers, metrics)

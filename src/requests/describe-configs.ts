@@ -1,6 +1,6 @@
 /**
- * DescribeConfigs: what holds for topics, brokers, their loggers and subscriptions of client metrics, and where it comes from. Before version 1 an answer says only
- * whether a value is a default, before 3 neither type nor documentation.
+ * DescribeConfigs: what holds for topics, brokers, their loggers and subscriptions of client metrics, and where it
+ * comes from. Before version 1 an answer says only whether a value is a default, before 3 neither type nor documentation.
  */
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import {

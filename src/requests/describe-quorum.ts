@@ -12,6 +12,9 @@ import { type Infer, zeroUuid } from '../../protocol-codecs/schema.ts'
 import { clusterMetadataTopic } from '../storage/internal-topic-names.ts'
 import { handler } from './handler.ts'
 
+/** From this version on the answer says where voters are (KIP-853). */
+const firstVersionWithNodes = 2
+
 type Topics = Infer<typeof describeQuorumRequest>['topics']
 
 export const describeQuorum = handler({
@@ -62,9 +65,6 @@ export const describeQuorum = handler({
     nodes: [],
   }),
 })
-
-/** From this version on the answer says where voters are (KIP-853). */
-const firstVersionWithNodes = 2
 
 function isOfQuorum([topic, ...others]: Topics): boolean {
   if (topic?.topicName !== clusterMetadataTopic || others.length > 0) return false

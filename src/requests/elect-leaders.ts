@@ -32,7 +32,7 @@ export const electLeaders = handler({
   versions: '0-2',
   ordering: 'sequential',
 
-  handle({ electionType = 0, topicPartitions, timeoutMs }, services) {
+  handle({ electionType, topicPartitions, timeoutMs }, services) {
     if (topicPartitions?.length === 0) return answer([])
     refuseIfTimedOut(timeoutMs)
     const failure = nobodyToElect[electionType]

@@ -33,6 +33,7 @@ export const incrementalAlterConfigs = handler({
         if (resourceType === resourceTypes.brokerLogger) {
           const { localId } = services.cluster.view()
           alterLoggers(services.loggers, localId, resourceName, configs, validateOnly)
+          if (!validateOnly) services.logger.info({ configs }, 'levels of loggers were changed')
           return undefined
         }
         const resource = configResource(asked)

@@ -4,6 +4,7 @@ import { compress, prepareCompression } from '../../protocol-codecs/compression/
 import type { CompressionId } from '../../protocol-codecs/compression/compression-names.ts'
 import { type ErrorName, errorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { zeroUuid } from '../../protocol-codecs/schema.ts'
+import { readMetricsData } from '../telemetry/otlp-reader.ts'
 import { otlpMetrics, type WrittenMetric } from '../testing/otlp-writer.ts'
 import { call, type TestServices, testContext, testServices } from '../testing/test-services.ts'
 import { apiVersions } from './api-versions.ts'
@@ -257,6 +258,15 @@ t.test('what was pushed is shown', async t => {
     t.same(shown(services), [])
     t.equal(services.telemetry.metrics.size, 0)
   })
+})
+
+t.test('of more points than could be shown the rest is not read', t => {
+  const payload = otlpMetrics(
+    Array.from({ length: 7 }, (_, i): WrittenMetric => ({ name: `m${i}`, kind: 'gauge', value: i })),
+  )
+  const { metrics, skippedCount } = readMetricsData(payload, 5)
+  t.same([metrics.length, skippedCount], [5, 2])
+  t.end()
 })
 
 t.test('one client may fill its own series only', async t => {

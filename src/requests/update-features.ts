@@ -8,6 +8,7 @@ import {
   updateFeaturesRequest,
   updateFeaturesResponse,
 } from '../../protocol-codecs/messages/update-features.ts'
+import type { Infer } from '../../protocol-codecs/schema.ts'
 import type { FeatureLevels } from '../storage/topic-catalog.ts'
 import { features, levelInForce, metadataVersionFeature, metadataVersionsWithNewRecords } from './features.ts'
 import { handler } from './handler.ts'
@@ -15,11 +16,7 @@ import { handler } from './handler.ts'
 /** By Kafka's number for each kind of update; 0 is none. */
 const upgradeTypes = [undefined, 'UPGRADE', 'SAFE_DOWNGRADE', 'UNSAFE_DOWNGRADE'] as const
 
-interface Update {
-  readonly feature: string
-  readonly maxVersionLevel: number
-  readonly upgradeType?: number | undefined
-}
+type Update = Infer<typeof updateFeaturesRequest>['featureUpdates'][number]
 
 /** The last version that answers for each feature. */
 const lastVersionWithResults = 1
@@ -65,7 +62,7 @@ export const updateFeatures = handler({
 
 /** The level that the update replaces; throws where it may not. */
 function checkedLevel(
-  { feature: name, maxVersionLevel: level, upgradeType = 1 }: Update,
+  { feature: name, maxVersionLevel: level, upgradeType }: Update,
   featureLevels: FeatureLevels,
   nodeId: number,
 ): number {

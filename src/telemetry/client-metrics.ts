@@ -18,7 +18,7 @@ import type { Attributes, PushedMetric, PushedMetrics, PushedPoint } from './otl
 const prefix = 'kafka_client_'
 const kafkaNamespace = 'org.apache.kafka.'
 export const maxSeriesPerClient = 2000
-export const maxSeriesCount = 50_000
+const maxSeriesCount = 50_000
 const maxLabelCount = 16
 const maxLabelLength = 256
 const maxNameLength = 200
@@ -36,7 +36,7 @@ interface Series {
 }
 
 interface Client {
-  readonly info: Labels
+  info: Labels
   readonly series: Map<string, Series>
   expiresMs: number
 }
@@ -110,9 +110,11 @@ export class ClientMetrics {
   private clientOf(instance: ClientInstance, metrics: readonly PushedMetric[]): Client {
     let client = this.clients.get(instance.id)
     if (client === undefined) {
-      client = { info: infoOf(instance, metrics[0]?.resource ?? {}), series: new Map(), expiresMs: 0 }
+      client = { info: {}, series: new Map(), expiresMs: 0 }
       this.clients.set(instance.id, client)
     }
+    // What it says of itself may be more by now, such as the group that it has joined.
+    client.info = infoOf(instance, metrics[0]?.resource ?? {})
     return client
   }
 

@@ -7,9 +7,12 @@ import { isCompressionId } from '../../protocol-codecs/compression/compression-n
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import type { Clock } from '../platform/clock.ts'
 import { type ClientInstance, ClientInstances, type ClientRequest } from './client-instances.ts'
-import { ClientMetrics } from './client-metrics.ts'
+import { ClientMetrics, maxSeriesPerClient } from './client-metrics.ts'
 import type { SubscriptionConfigs } from './metric-subscriptions.ts'
 import { readMetricsData } from './otlp-reader.ts'
+
+/** What comes beyond is not even read: it could hardly be shown. */
+const maxPointsPerPush = 2 * maxSeriesPerClient
 
 export interface Push {
   readonly subscriptionId: number
@@ -50,7 +53,7 @@ export class ClientTelemetry {
 
   private take(instance: ClientInstance, payload: () => Buffer): void {
     try {
-      this.metrics.take(instance, readMetricsData(payload()))
+      this.metrics.take(instance, readMetricsData(payload(), maxPointsPerPush))
     } catch (error) {
       throw new ProtocolError('INVALID_RECORD', `The metrics cannot be read: ${(error as Error).message}`)
     }

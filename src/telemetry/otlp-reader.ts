@@ -11,7 +11,8 @@
  *     NumberDataPoint 4: double   6: sfixed64   7: KeyValue*
  *     KeyValue        1: key   2: AnyValue { 1: string   2: bool   3: int64   4: double }
  *
- * Every length is checked against the bytes that there are, so nothing is made that the payload does not hold.
+ * Every length is checked against the bytes that there are, so nothing is made that the payload does not hold. A payload
+ * may hold more points than anybody wants to have read; from a limit on they are passed over.
  */
 
 export type Attributes = Readonly<Record<string, string>>
@@ -32,7 +33,7 @@ export interface PushedPoint {
 
 export interface PushedMetrics {
   readonly metrics: readonly PushedMetric[]
-  /** Metrics that are neither gauges nor sums. */
+  /** Metrics that are neither gauges nor sums, and metrics and points over the limit. */
   readonly skippedCount: number
 }
 
@@ -43,20 +44,26 @@ export class OtlpError extends Error {
 const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 const temporalities = { delta: 1 } as const
 
-/** Throws OtlpError where the bytes are no such message. */
-export function readMetricsData(bytes: Buffer): PushedMetrics {
-  const metrics: PushedMetric[] = []
-  let skippedCount = 0
-  eachField(bytes, (field, value) => {
-    if (field === 1) skippedCount += readResourceMetrics(bytesOf(value), metrics)
-  })
-  return { metrics, skippedCount }
+/** What was read of a payload so far. */
+interface Reading {
+  readonly metrics: PushedMetric[]
+  skippedCount: number
+  /** How many points may still be read. */
+  room: number
 }
 
-function readResourceMetrics(bytes: Buffer, metrics: PushedMetric[]): number {
+/** Throws OtlpError where the bytes are no such message. */
+export function readMetricsData(bytes: Buffer, maxPointCount: number): PushedMetrics {
+  const reading: Reading = { metrics: [], skippedCount: 0, room: maxPointCount }
+  eachField(bytes, (field, value) => {
+    if (field === 1) readResourceMetrics(bytesOf(value), reading)
+  })
+  return reading
+}
+
+function readResourceMetrics(bytes: Buffer, reading: Reading): void {
   const resource: Record<string, string> = {}
   const scopes: Buffer[] = []
-  let skippedCount = 0
   eachField(bytes, (field, value) => {
     if (field === 1)
       eachField(bytesOf(value), (inner, pair) => inner === 1 && readPair(bytesOf(pair), resource))
@@ -65,23 +72,22 @@ function readResourceMetrics(bytes: Buffer, metrics: PushedMetric[]): number {
   for (const scope of scopes) {
     eachField(scope, (field, value) => {
       if (field !== 2) return
-      const metric = readMetric(bytesOf(value), resource)
-      if (metric === undefined) skippedCount++
-      else metrics.push(metric)
+      const metric = reading.room > 0 ? readMetric(bytesOf(value), resource, reading) : undefined
+      if (metric === undefined) reading.skippedCount++
+      else reading.metrics.push(metric)
     })
   }
-  return skippedCount
 }
 
-function readMetric(bytes: Buffer, resource: Attributes): PushedMetric | undefined {
+function readMetric(bytes: Buffer, resource: Attributes, reading: Reading): PushedMetric | undefined {
   let name = ''
   let sum: PushedMetric['sum']
   let points: PushedPoint[] | undefined
   eachField(bytes, (field, value) => {
     if (field === 1) name = textOf(value)
-    else if (field === 5) points = readPoints(bytesOf(value))
+    else if (field === 5) points = readPoints(bytesOf(value), reading)
     else if (field === 7) {
-      points = readPoints(bytesOf(value))
+      points = readPoints(bytesOf(value), reading)
       sum = readSum(bytesOf(value))
     }
   })
@@ -98,10 +104,16 @@ function readSum(bytes: Buffer): { isMonotonic: boolean; isDelta: boolean } {
   return { isMonotonic, isDelta }
 }
 
-function readPoints(bytes: Buffer): PushedPoint[] {
+function readPoints(bytes: Buffer, reading: Reading): PushedPoint[] {
   const points: PushedPoint[] = []
   eachField(bytes, (field, value) => {
-    if (field === 1) points.push(readPoint(bytesOf(value)))
+    if (field !== 1) return
+    if (reading.room === 0) {
+      reading.skippedCount++
+    } else {
+      reading.room--
+      points.push(readPoint(bytesOf(value)))
+    }
   })
   return points
 }
@@ -157,18 +169,29 @@ function eachField(
     }
     throw new OtlpError('has a number that is too long')
   }
+  /** A tag or a length. */
+  const small = (): number => {
+    let value = 0
+    for (let factor = 1; factor <= 2 ** 28; factor *= 2 ** 7) {
+      const byte = bytes[position++]
+      if (byte === undefined) throw new OtlpError('ends within a number')
+      value += (byte & 0x7f) * factor
+      if (byte < 0x80) return value
+    }
+    throw new OtlpError('has a tag or length that is too large')
+  }
   const take = (size: number): Buffer => {
     if (size > bytes.length - position) throw new OtlpError('ends within a field')
     position += size
     return bytes.subarray(position - size, position)
   }
   while (position < bytes.length) {
-    const tag = Number(varint())
+    const tag = small()
     const wireType = tag % 8
     const field = Math.floor(tag / 8)
     if (wireType === wireTypes.varint) visit(field, varint(), wireType)
     else if (wireType === wireTypes.fixed64) visit(field, take(8), wireType)
-    else if (wireType === wireTypes.bytes) visit(field, take(Number(varint())), wireType)
+    else if (wireType === wireTypes.bytes) visit(field, take(small()), wireType)
     else if (wireType === wireTypes.fixed32) visit(field, take(4), wireType)
     else throw new OtlpError(`has a field of the unknown wire type ${wireType}`)
   }

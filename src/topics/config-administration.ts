@@ -1,6 +1,6 @@
 /**
- * Describing and altering what is set on topics, brokers and subscriptions of client metrics: every check that Kafka's ConfigAdminManager and
- * ConfigurationControlManager make, in their order. The catalogue stores; `settings/` knows what each setting is.
+ * Describing and altering what is set on topics, brokers and subscriptions of client metrics: every check that Kafka's
+ * ConfigAdminManager and ConfigurationControlManager make, in their order. The catalogue stores; `settings/` knows what each setting is.
  *
  * A request's resources succeed and fail one by one, and those that succeed change together. Alterations read what
  * is set before they write, so they are made one after the other.
