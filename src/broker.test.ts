@@ -122,7 +122,8 @@ t.test('a client that speaks the protocol', async t => {
     for (const version of [3, 4, 5]) {
       const answer = await client.sendBytes(encodeRequest(apiVersionsRequest, version, names, 78))
       t.equal(answer.readInt32BE(0), 78)
-      t.equal(decodeMessage(apiVersionsResponse, version, answer.subarray(4)).apiKeys.length, handlers.length)
+      const { apiKeys } = decodeMessage(apiVersionsResponse, version, answer.subarray(4))
+      t.equal(apiKeys.length, handlersWithoutTelemetry.length)
     }
   })
 

@@ -390,14 +390,7 @@ export class LocalLogs implements PartitionLogs {
   }
 
   activeProducers(partition: PartitionRef): ActiveProducer[] {
-    return Array.from(this.require(partition).producers.all(), entry => ({
-      producerId: entry.producerId,
-      epoch: entry.epoch,
-      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
-      lastTimestampMs: entry.lastTimestampMs,
-      coordinatorEpoch: entry.coordinatorEpoch,
-      transactionStartOffset: entry.transactionFirstOffset,
-    }))
+    return this.require(partition).producers.active()
   }
 
   size(partition: PartitionRef): number {
