@@ -22,7 +22,14 @@ const seams = ['src/storage', 'src/cluster']
 /** What everybody may know. */
 const foundations = ['src/settings', 'src/metrics', 'src/platform', 'src/version.ts', 'protocol-codecs']
 const coordination = ['src/coordination', ...seams]
-const domains = ['src/groups', 'src/transactions', 'src/topics', 'src/security', 'src/quotas']
+const domains = [
+  'src/groups',
+  'src/transactions',
+  'src/topics',
+  'src/security',
+  'src/quotas',
+  'src/telemetry',
+]
 
 /** Files of `src` that are parts of their own, because not everybody may know them, or because anybody may. */
 const filesOfTheirOwn: ReadonlySet<string> = new Set(['src/broker.ts', 'src/exit-codes.ts', 'src/version.ts'])

@@ -12,7 +12,7 @@ import { apiVersions } from './requests/api-versions.ts'
 import { createTopics } from './requests/create-topics.ts'
 import { describeConfigs } from './requests/describe-configs.ts'
 import { fetch } from './requests/fetch.ts'
-import { handlers } from './requests/handlers.ts'
+import { handlers, handlersWithoutTelemetry } from './requests/handlers.ts'
 import { incrementalAlterConfigs } from './requests/incremental-alter-configs.ts'
 import { listOffsets } from './requests/list-offsets.ts'
 import { metadata } from './requests/metadata.ts'
@@ -69,6 +69,19 @@ function fetchOf(topic: string, offset: number, maxWaitMs: number) {
   }
 }
 
+t.test('clients are asked for metrics where somebody may look at them', async t => {
+  const unwatched = await connected(t, await running(t))
+  const watched = await connected(t, await running(t, { 'metrics.port': 0 }, { metrics: {} }))
+  const telemetryKeys = async (client: RawClient) => {
+    const { apiKeys } = await client.send(apiVersions, 0, {})
+    return apiKeys.map(({ apiKey }) => apiKey).filter(apiKey => apiKey === 71 || apiKey === 72)
+  }
+  t.same(await telemetryKeys(unwatched), [])
+  t.same(await telemetryKeys(watched), [71, 72])
+  const { apiKeys } = await watched.send(apiVersions, 0, {})
+  t.equal(apiKeys.length, handlers.length)
+})
+
 t.test('a client that speaks the protocol', async t => {
   const broker = await running(t)
   const client = await connected(t, broker)
@@ -90,7 +103,7 @@ t.test('a client that speaks the protocol', async t => {
 
   await t.test('is served every version that is advertised to it', async t => {
     const advertised = await client.send(apiVersions, 0, {})
-    t.equal(advertised.apiKeys.length, handlers.length)
+    t.equal(advertised.apiKeys.length, handlersWithoutTelemetry.length)
     for (let version = 0; version <= 5; version++) {
       const names = version < 3 ? {} : { clientSoftwareName: 'raw', clientSoftwareVersion: '1' }
       const { errorCode, apiKeys } = await client.send(apiVersions, version, names)
@@ -109,7 +122,8 @@ t.test('a client that speaks the protocol', async t => {
     for (const version of [3, 4, 5]) {
       const answer = await client.sendBytes(encodeRequest(apiVersionsRequest, version, names, 78))
       t.equal(answer.readInt32BE(0), 78)
-      t.equal(decodeMessage(apiVersionsResponse, version, answer.subarray(4)).apiKeys.length, handlers.length)
+      const { apiKeys } = decodeMessage(apiVersionsResponse, version, answer.subarray(4))
+      t.equal(apiKeys.length, handlersWithoutTelemetry.length)
     }
   })
 

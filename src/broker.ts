@@ -14,6 +14,7 @@ import { DiskTimes, measuredDisk } from './metrics/measured-disk.ts'
 import { RequestMetrics } from './metrics/request-metrics.ts'
 import { ConnectionBudget } from './network/connection-budget.ts'
 import { type Listener, listen } from './network/listener.ts'
+import { OpenListeners } from './network/open-listeners.ts'
 import { RequestMemory } from './network/request-memory.ts'
 import { bufferPool } from './platform/buffer-pool.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
@@ -21,11 +22,12 @@ import { descriptorLimit, shareDescriptors } from './platform/descriptor-limit.t
 import { type Disk, systemDisk } from './platform/disk.ts'
 import { diskSpaceOf } from './platform/disk-space.ts'
 import { type Logger, silentLogger } from './platform/logger.ts'
+import { Loggers } from './platform/loggers.ts'
 import { usableMemoryBytes } from './platform/memory-size.ts'
 import { Dispatcher } from './requests/dispatch.ts'
 import { features } from './requests/features.ts'
 import { FetchSessions } from './requests/fetch-sessions.ts'
-import { handlers } from './requests/handlers.ts'
+import { handlers, handlersWithoutTelemetry } from './requests/handlers.ts'
 import { ProducerIds } from './requests/producer-ids.ts'
 import type { Services } from './requests/services.ts'
 import { supportedApis } from './requests/supported-apis.ts'
@@ -35,12 +37,15 @@ import { parseIpOverrides } from './settings/listener-syntax.ts'
 import { type Listener as ListenerSetting, resolveListeners } from './settings/listeners.ts'
 import { liveTopicConfigs } from './settings/topic-config.ts'
 import { openLocalStorage } from './storage/local/local-storage.ts'
+import { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import { configAdministration } from './topics/config-administration.ts'
 import { topicAdministration } from './topics/topic-administration.ts'
 import { version } from './version.ts'
 
 export interface BrokerOptions {
   readonly logger?: Logger
+  /** In place of `logger`: loggers whose levels are in force already. */
+  readonly loggers?: Loggers
   readonly clock?: Clock
   readonly disk?: Disk
   /** Which settings somebody has set, for who asks; if not given, those that differ from the defaults. */
@@ -79,10 +84,12 @@ const unsyncedShare = 0.1
 const stopTimeoutMs = 10_000
 
 export async function openBroker(settings: BrokerSettings, options: BrokerOptions = {}): Promise<Broker> {
+  // A logger that was given is given everything, until somebody asks for less.
+  const loggers = options.loggers ?? new Loggers(options.logger ?? silentLogger, 'debug')
   // Before anything that may take long: who watches is to see that the broker is starting.
-  const metrics = await openMetricsPort(settings, options)
+  const metrics = await openMetricsPort(settings, loggers, options.metrics)
   try {
-    return await openWatchedBroker(settings, options, metrics)
+    return await openWatchedBroker(settings, options, loggers, metrics)
   } catch (error) {
     metrics?.close()
     throw error
@@ -91,27 +98,28 @@ export async function openBroker(settings: BrokerSettings, options: BrokerOption
 
 async function openMetricsPort(
   settings: BrokerSettings,
-  { metrics: asked, logger = silentLogger }: BrokerOptions,
+  loggers: Loggers,
+  asked: MetricsOptions | undefined,
 ): Promise<MetricsServer | undefined> {
   const port = settings['metrics.port']
   if (asked === undefined || port < 0) return undefined
   const { serveMetrics } = await import('./metrics/http-server.ts')
   // Whom the first listener is for may also watch.
   const { host } = resolveListeners(settings)[0]!
-  return serveMetrics({ ...asked, host, port, logger })
+  return serveMetrics({ ...asked, host, port, logger: loggers.logger('ottla.metrics') })
 }
 
 async function openWatchedBroker(
   settings: BrokerSettings,
   options: BrokerOptions,
+  loggers: Loggers,
   metrics: MetricsServer | undefined,
 ): Promise<Broker> {
-  const logger = options.logger ?? silentLogger
+  const logger = loggers.logger('ottla.broker')
   const clock = options.clock ?? systemClock
   const startedMs = clock.now()
   await Promise.all([prepareCrc32c(), prepareCompression()])
 
-  const addresses = resolveListeners(settings)
   const diskTimes = new DiskTimes()
   const pool = bufferPool()
   const logDirectories = (settings['log.dir'] ?? settings['log.dirs']).map(path => resolve(path))
@@ -143,7 +151,7 @@ async function openWatchedBroker(
     topicConfigs: liveTopicConfigs(dynamicSettings),
     disk: measuredDisk(options.disk ?? systemDisk(), diskTimes),
     clock,
-    logger,
+    logger: loggers.logger('ottla.storage'),
     pool,
   })
 
@@ -152,7 +160,8 @@ async function openWatchedBroker(
   const cluster = singleNode({ clusterId, nodeId, rack: settings['broker.rack'] }, logs)
   dynamicSettings.apply(catalog.current().brokerConfigs)
   catalog.onChange(({ snapshot }) => dynamicSettings.apply(snapshot.brokerConfigs))
-  const topics = topicAdministration({ catalog, settings: dynamicSettings, cluster, logger })
+  const topicsLogger = loggers.logger('ottla.topics')
+  const topics = topicAdministration({ catalog, settings: dynamicSettings, cluster, logger: topicsLogger })
   const groups = createGroupCoordinator({
     settings: groupSettings(settings),
     catalog,
@@ -160,21 +169,29 @@ async function openWatchedBroker(
     cluster,
     topics,
     clock,
-    logger,
+    logger: loggers.logger('ottla.groups'),
   })
+  const telemetry = new ClientTelemetry({
+    clock,
+    maxBytes: settings['telemetry.max.bytes'],
+    subscriptionConfigs: () => catalog.current().clientMetricsConfigs,
+  })
+  // As Kafka has it where nobody receives what clients would push.
+  const served = metrics === undefined ? handlersWithoutTelemetry : handlers
   const services: Services = {
     get settings() {
       return dynamicSettings.current()
     },
     clock,
-    logger,
+    logger: loggers.logger('ottla.requests'),
+    loggers,
     catalog,
     logs,
     logDirectories: storage.directories,
     diskSpace: diskSpaceOf,
     cluster,
     topics,
-    configs: configAdministration({ catalog, settings: dynamicSettings, logger }),
+    configs: configAdministration({ catalog, settings: dynamicSettings, logger: topicsLogger }),
     groups,
     fetchSessions: new FetchSessions({
       maxSessionCount: settings['max.incremental.fetch.session.cache.slots'],
@@ -182,16 +199,17 @@ async function openWatchedBroker(
       clock,
     }),
     producerIds: new ProducerIds(catalog),
-    supportedApis: supportedApis(handlers),
+    telemetry,
+    supportedApis: supportedApis(served),
     advertisedAddress: context => {
-      const advertised = addresses.find(({ name }) => name === context.listenerName)?.advertised
+      const advertised = listeners.advertised(context.listenerName)
       if (advertised === undefined) return { host: context.localAddress, port: context.localPort }
       return { host: advertised.host, port: advertised.port === 0 ? context.localPort : advertised.port }
     },
   }
 
   const requestMetrics = new RequestMetrics()
-  const dispatcher = new Dispatcher(handlers, services, requestMetrics)
+  const dispatcher = new Dispatcher(served, services, requestMetrics)
   const limitsOf = (current: BrokerSettings) => connectionLimits(current, descriptors.connections)
   const budget = new ConnectionBudget(...limitsOf(dynamicSettings.current()))
   dynamicSettings.onChange(changed => budget.limit(...limitsOf(changed)))
@@ -203,28 +221,34 @@ async function openWatchedBroker(
     maxBacklogCount: settings['socket.listen.backlog.size'],
   }
   const memory = new RequestMemory(settings['queued.max.request.bytes'])
-  const listeners: Listener[] = []
   let stopped: Promise<void> | undefined
   const closeAll = async (): Promise<void> => {
-    for (const listener of listeners) listener.stopAccepting()
+    await listeners.stopAccepting()
     await groups.stop()
-    await Promise.all(listeners.map(listener => listener.close(stopTimeoutMs)))
+    await listeners.close()
     // Last, so that who watches sees to the end that the broker is stopping.
     await storage.close().finally(() => metrics?.close())
   }
+  const network = { clock, logger: loggers.logger('ottla.network'), pool, memory, budget }
+  const listeners = new OpenListeners(
+    address => listen(address, dispatcher, limits, network),
+    network.logger,
+    stopTimeoutMs,
+  )
   try {
-    for (const address of addresses) {
-      listeners.push(await listen(address, dispatcher, limits, { clock, logger, pool, memory, budget }))
-    }
+    const addresses = resolveListeners(dynamicSettings.current())
+    await listeners.open(addresses, resolveListeners(settings))
+    dynamicSettings.onChange(changed => listeners.follow(resolveListeners(changed)))
     metrics?.started({
       version,
       startedMs,
       brokerId: nodeId,
-      address: firstAddress(addresses[0]!, listeners[0]!),
+      address: firstAddress(addresses[0]!, listeners.all[0]),
       requests: requestMetrics,
+      telemetry,
       disk: diskTimes,
       logs,
-      listeners,
+      listeners: listeners.all,
       requestMemory: memory,
       fetchSessions: services.fetchSessions,
       maxPartitionCount: settings['metrics.max.partitions'],
@@ -246,7 +270,9 @@ async function openWatchedBroker(
     clusterId,
     dataDirectory: metadataDirectory,
     logDirectories,
-    listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
+    get listeners() {
+      return listeners.all.map(({ name, host, port }) => ({ name, host, port }))
+    },
     metricsPort: metrics?.port,
     stop() {
       stopped ??= closeAll()
@@ -272,7 +298,7 @@ function connectionLimits(
 }
 
 /** Where clients are sent, as far as it is known without one. */
-function firstAddress({ advertised }: ListenerSetting, bound: Listener): string {
-  const { host, port } = advertised ?? bound
-  return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? bound.port : port}`
+function firstAddress(address: ListenerSetting, bound: Listener | undefined): string {
+  const { host, port } = address.advertised ?? bound ?? address
+  return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? (bound?.port ?? port) : port}`
 }

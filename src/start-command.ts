@@ -12,6 +12,7 @@ import { constants } from 'node:os'
 import type { BoundListener } from './broker.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { Logger, LogLevel } from './platform/logger.ts'
+import { Loggers } from './platform/loggers.ts'
 import {
   type LoadedSettings,
   loadSettings,
@@ -99,7 +100,10 @@ function shownAddress({ host, port }: BoundListener): string {
 export async function runBroker(options: StartOptions): Promise<void> {
   const { settings, given, remarks } = readSettings(options)
   const { createLogger } = await import('./platform/pino-logger.ts')
-  const logger = createLogger({ level: options.logLevel, readable: process.stderr.isTTY === true })
+  // It writes all that it gets: what that is may change while the broker runs.
+  const sink = createLogger({ level: 'debug', readable: process.stderr.isTTY === true })
+  const loggers = new Loggers(sink, options.logLevel)
+  const logger = loggers.logger('ottla.broker')
   endOnUnforeseenErrors(logger)
   const stopSignal = firstStopSignal(logger)
   for (const { level, message } of remarks) logger[level](message)
@@ -107,7 +111,7 @@ export async function runBroker(options: StartOptions): Promise<void> {
   try {
     const { openBroker } = await import('./broker.ts')
     const metrics = { portIsRequired: given.has('metrics.port'), ofProcess: true }
-    const broker = await openBroker(settings, { logger, given, metrics })
+    const broker = await openBroker(settings, { loggers, given, metrics })
     const startMs = Math.round(performance.now())
     const places = broker.listeners.map(shownAddress).join(', ')
     process.stdout.write(

@@ -47,6 +47,12 @@ const neededApis = [
     'DescribeCluster',
     'ListConfigResources',
     'DescribeTopicPartitions',
+    'ElectLeaders',
+    'AlterPartitionReassignments',
+    'ListPartitionReassignments',
+    'DescribeProducers',
+    'DescribeQuorum',
+    'UpdateFeatures',
   ],
 ]
 

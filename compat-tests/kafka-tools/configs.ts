@@ -177,6 +177,32 @@ async function refusedBrokerConfigs(context: TestContext): Promise<void> {
   assert.ok(!(setting in (await describe(context, broker))))
 }
 
+async function brokerLoggers(context: TestContext): Promise<void> {
+  const [, , , id] = await thisBroker(context)
+  const loggers = ['--entity-type', 'broker-loggers', '--entity-name', id!]
+  const level = async (name: string) => (await describe(context, loggers))[name]?.value
+  assert.equal(await level('root'), 'INFO')
+  const names = Object.keys(await describe(context, loggers))
+  const other = names.find(name => name !== 'root')!
+  context.cleanUp(() => alter(context, loggers, '--add-config', 'root=INFO'))
+  await alter(context, loggers, '--add-config', `root=WARN,${other}=ERROR`)
+  assert.deepEqual([await level('root'), await level(other)], ['WARN', 'ERROR'])
+  await alter(context, loggers, '--delete-config', other)
+  assert.equal(await level(other), 'WARN')
+  assert.match(
+    await refusedAlter(context, loggers, '--add-config', 'root=LOUD'),
+    /Cannot set the log level of root to LOUD as it is not a supported log level/,
+  )
+  assert.match(
+    await refusedAlter(context, loggers, '--add-config', 'nobody=INFO'),
+    /Invalid broker logger\(s\): nobody/,
+  )
+  assert.match(
+    await refusedAlter(context, loggers, '--delete-config', 'root'),
+    /Removing the log level of the root logger is not allowed/,
+  )
+}
+
 async function survivesCrash(context: TestContext): Promise<void> {
   const restart = requireRestart(context)
   const topic = topicNamed(await createTopic(context, 'tools-durable'))
@@ -197,5 +223,6 @@ export const configCapabilities: Capability[] = inArea('configs', [
   { name: 'kafka-configs of every topic', test: everyTopic },
   { name: 'kafka-configs of a broker and of all brokers', test: brokerConfigs },
   { name: 'kafka-configs of a broker: what is refused', test: refusedBrokerConfigs },
+  { name: 'kafka-configs of broker loggers', test: brokerLoggers },
   { name: 'kill -9: altered configurations hold', area: 'restart', timeLimitMs: 90_000, test: survivesCrash },
 ])

@@ -4,10 +4,13 @@
  */
 import type { Capability } from '../capability.ts'
 import { applicationResetCapabilities } from './application-reset.ts'
+import { clientMetricsCapabilities } from './client-metrics.ts'
 import { clusterCapabilities } from './cluster.ts'
 import { configCapabilities } from './configs.ts'
 import { groupCapabilities } from './groups.ts'
 import { offsetResetCapabilities } from './offset-resets.ts'
+import { partitionCapabilities } from './partitions.ts'
+import { quorumCapabilities } from './quorum.ts'
 import { recordCapabilities } from './records.ts'
 import { prepareKafkaTools } from './tools.ts'
 import { topicCapabilities } from './topics.ts'
@@ -24,4 +27,7 @@ export const capabilities: Capability[] = [
   ...clusterCapabilities,
   ...workloadCapabilities,
   ...applicationResetCapabilities,
+  ...partitionCapabilities,
+  ...quorumCapabilities,
+  ...clientMetricsCapabilities,
 ]

@@ -20,6 +20,7 @@ import { type Collector, collector } from '../wait-for.ts'
 const mainClasses = {
   'kafka-acls': 'org.apache.kafka.tools.AclCommand',
   'kafka-broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
+  'kafka-client-metrics': 'org.apache.kafka.tools.ClientMetricsCommand',
   'kafka-cluster': 'org.apache.kafka.tools.ClusterTool',
   'kafka-configs': 'org.apache.kafka.tools.ConfigCommand',
   'kafka-console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
@@ -28,13 +29,18 @@ const mainClasses = {
   'kafka-consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
   'kafka-delete-records': 'org.apache.kafka.tools.DeleteRecordsCommand',
   'kafka-e2e-latency': 'org.apache.kafka.tools.EndToEndLatency',
+  'kafka-features': 'org.apache.kafka.tools.FeatureCommand',
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'kafka-groups': 'org.apache.kafka.tools.GroupsCommand',
+  'kafka-leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
   'kafka-log-dirs': 'org.apache.kafka.tools.LogDirsCommand',
+  'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
   'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
+  'kafka-reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
   'kafka-replica-verification': 'org.apache.kafka.tools.ReplicaVerificationTool',
   'kafka-streams-application-reset': 'org.apache.kafka.tools.StreamsResetter',
   'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
+  'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
   'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
   'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
   // Not in bin/: what Kafka's own system tests ask of every age of a broker.
@@ -42,6 +48,13 @@ const mainClasses = {
 } as const
 
 export type ToolName = keyof typeof mainClasses
+
+/** Those that want to know the broker before they are told what to do; others, afterwards. */
+const brokerComesFirst: readonly ToolName[] = [
+  'kafka-features',
+  'kafka-metadata-quorum',
+  'kafka-transactions',
+]
 
 export interface ToolResult {
   readonly code: number
@@ -68,7 +81,8 @@ export async function prepareKafkaTools(): Promise<void> {
 function withAddress(context: TestContext, name: ToolName, args: string[]): string[] {
   if (name === 'kafka-e2e-latency') return [context.bootstrap, ...args]
   const option = name === 'kafka-replica-verification' ? '--broker-list' : '--bootstrap-server'
-  return [...args, option, context.bootstrap]
+  const broker = [option, context.bootstrap]
+  return brokerComesFirst.includes(name) ? [...broker, ...args] : [...args, ...broker]
 }
 
 /** Runs a tool to its end; the broker's address is added, the rest is the caller's. */

@@ -22,7 +22,8 @@ export const electLeadersResponse = message(
   { apiKey: 43, versions: '0-2', flexible: '2+' },
   {
     throttleTimeMs: int32(),
-    errorCode: int16({ versions: '1+' }),
+    // Version 0 says it of each partition only.
+    errorCode: int16({ versions: '1+', ignorable: true }),
     replicaElectionResults: array({
       topic: string(),
       partitionResult: array({

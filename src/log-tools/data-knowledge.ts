@@ -11,7 +11,7 @@ import { brokerSettings } from '../settings/broker-settings.ts'
 import { effectiveTopicConfig, type TopicConfig } from '../settings/topic-config.ts'
 import { clusterMetadataTopic, journalTopic } from '../storage/internal-topic-names.ts'
 import { LogFile } from '../storage/local/batch-walk.ts'
-import { CatalogState, emptySnapshot } from '../storage/local/catalog-state.ts'
+import { CatalogState } from '../storage/local/catalog-state.ts'
 import { readCheckpoint } from '../storage/local/checkpoint-file.ts'
 import {
   cleanShutdownName,
@@ -22,7 +22,7 @@ import {
 } from '../storage/local/data-directory.ts'
 import { parseSegmentFileName } from '../storage/local/log-files.ts'
 import { decodeMetadata } from '../storage/local/metadata-frame.ts'
-import type { CatalogSnapshot } from '../storage/topic-catalog.ts'
+import { type CatalogSnapshot, emptySnapshot } from '../storage/topic-catalog.ts'
 import { filesIn, type PartitionDirectory } from './data-files.ts'
 import type { Finding } from './findings.ts'
 import type { PartitionKnowledge } from './partition-knowledge.ts'

@@ -41,6 +41,10 @@ function sources(
     brokerId: 7,
     address: 'localhost:9092',
     requests: new RequestMetrics(),
+    telemetry: {
+      instances: { count: 0, unknownSubscriptionCount: 0, throttledCount: 0 },
+      metrics: { size: 0, droppedCount: 0, current: () => [] },
+    },
     disk: new DiskTimes(),
     logs: { all: () => logs, deletedTraffic: new LogTraffic(), unsynced: { size: 0, maxBytes: 0 } },
     listeners: [],

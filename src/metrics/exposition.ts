@@ -7,6 +7,7 @@
  */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client'
 import { brokerFamilies } from './broker-families.ts'
+import { clientFamilies, telemetryFamilies } from './client-families.ts'
 import type { Family, Sample } from './family.ts'
 import { groupFamilies } from './group-families.ts'
 import { logDirectoryFamilies } from './log-directory-families.ts'
@@ -36,6 +37,7 @@ export function exposition(sources: MetricSources, options: { ofProcess: boolean
     ...brokerFamilies(),
     ...logDirectoryFamilies(),
     ...groupFamilies(),
+    ...telemetryFamilies(sources.telemetry),
     ...runtime.families,
   ].map(family => new PiecedMetric(family, registry))
   const names = new Set(ours.map(({ name }) => name))
@@ -51,6 +53,13 @@ export function exposition(sources: MetricSources, options: { ofProcess: boolean
       await stretch.breathe()
       for (const metric of ours) {
         for await (const text of metric.texts(scrape)) {
+          pieces.push(Buffer.from(`${text}\n`))
+          await stretch.breathe()
+        }
+      }
+      const pushed = new Registry()
+      for (const family of clientFamilies(sources.telemetry)) {
+        for await (const text of new PiecedMetric(family, pushed).texts(scrape)) {
           pieces.push(Buffer.from(`${text}\n`))
           await stretch.breathe()
         }

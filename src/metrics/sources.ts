@@ -66,6 +66,27 @@ export interface MeasuredFetchSessions {
   readonly evictionCount: number
 }
 
+/** What clients have pushed, and who does. */
+export interface MeasuredTelemetry {
+  readonly instances: {
+    readonly count: number
+    readonly unknownSubscriptionCount: number
+    readonly throttledCount: number
+  }
+  readonly metrics: {
+    readonly size: number
+    readonly droppedCount: number
+    current(): readonly {
+      readonly name: string
+      readonly type: 'counter' | 'gauge'
+      readonly samples: readonly {
+        readonly labels: Readonly<Record<string, string>>
+        readonly value: number
+      }[]
+    }[]
+  }
+}
+
 export interface MetricSources {
   readonly version: string
   /** By the wall clock. */
@@ -74,6 +95,7 @@ export interface MetricSources {
   /** What clients are told to connect to, by the first listener. */
   readonly address: string
   readonly requests: RequestMetrics
+  readonly telemetry: MeasuredTelemetry
   readonly disk: DiskTimes
   readonly logs: MeasuredLogs
   readonly listeners: readonly MeasuredListener[]

@@ -109,7 +109,14 @@ function bench(
   const processor = new ScriptedProcessor(script)
   const pool = new WatchedPool()
   const clock = new ManualClock()
-  const facts = { id: '1', listenerName: 'A', clientHost: '::1', localAddress: '::1', localPort: 1 }
+  const facts = {
+    id: '1',
+    listenerName: 'A',
+    clientHost: '::1',
+    clientPort: 2,
+    localAddress: '::1',
+    localPort: 1,
+  }
   const connection = new Connection(
     socket as unknown as Socket,
     facts,

@@ -59,6 +59,7 @@ const lingerMs = 1000
 
 export class Connection implements ClientConnection {
   readonly facts: ConnectionFacts
+  clientSoftware: ClientConnection['clientSoftware']
   receivedMicros = 0
   private lastActiveMs: number
   private lastSentMs = Number.NEGATIVE_INFINITY

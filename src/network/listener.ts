@@ -96,6 +96,7 @@ export async function listen(
       id: `${localAddress}:${accepted.localPort}-${clientHost}:${accepted.remotePort}-${connectionCounter++}`,
       listenerName: address.name,
       clientHost,
+      clientPort: accepted.remotePort ?? 0,
       localAddress,
       localPort: accepted.localPort ?? bound.port,
     }

@@ -8,7 +8,7 @@ import { apiVersionsRequest, apiVersionsResponse } from '../../protocol-codecs/m
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import { parseVersions } from '../../protocol-codecs/versions.ts'
 import type { ClusterView } from '../cluster/cluster.ts'
-import { features, finalizedFeaturesEpoch } from './features.ts'
+import { features, levelInForce } from './features.ts'
 import { handler } from './handler.ts'
 
 type ApiVersionsRequest = Infer<typeof apiVersionsRequest>
@@ -33,10 +33,17 @@ export const apiVersions = handler({
   handle(request, services, context) {
     const error = problemOf(request, context.apiVersion, services.cluster.view())
     if (error !== 'NONE') return refused(error)
+    if (context.apiVersion >= firstVersionWithSoftware) {
+      const { clientSoftwareName: name, clientSoftwareVersion: version } = request
+      context.clientSoftware = { name, version }
+    }
     const supported = features.filter(
       feature => context.apiVersion >= firstVersionWithLevelZero || feature.minLevel > 0,
     )
-    const finalized = features.filter(feature => feature.level > 0)
+    const { featureLevels } = services.catalog.current()
+    const finalized = features
+      .map(feature => ({ name: feature.name, level: levelInForce(feature, featureLevels) }))
+      .filter(({ level }) => level > 0)
     return {
       errorCode: errorCodes.NONE,
       apiKeys: services.supportedApis,
@@ -45,11 +52,11 @@ export const apiVersions = handler({
         minVersion: feature.minLevel,
         maxVersion: feature.maxLevel,
       })),
-      finalizedFeaturesEpoch,
-      finalizedFeatures: finalized.map(feature => ({
-        name: feature.name,
-        maxVersionLevel: feature.level,
-        minVersionLevel: feature.level,
+      finalizedFeaturesEpoch: BigInt(featureLevels.epoch),
+      finalizedFeatures: finalized.map(({ name, level }) => ({
+        name,
+        maxVersionLevel: level,
+        minVersionLevel: level,
       })),
     }
   },

@@ -9,12 +9,6 @@ import type { ConfigOutcome } from '../topics/config-administration.ts'
 
 export const resourceTypes = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const
 
-const typeNames: ReadonlyMap<number, string> = new Map([
-  [resourceTypes.brokerLogger, 'broker loggers'],
-  [resourceTypes.clientMetrics, 'client metrics'],
-  [resourceTypes.group, 'groups'],
-])
-
 export interface NamedResource {
   readonly resourceType: number
   readonly resourceName: string
@@ -24,11 +18,11 @@ export interface NamedResource {
 export function configResource({ resourceType, resourceName: name }: NamedResource): ConfigResource {
   if (resourceType === resourceTypes.topic) return { type: 'topic', name }
   if (resourceType === resourceTypes.broker) return { type: 'broker', name }
-  const what = typeNames.get(resourceType)
+  if (resourceType === resourceTypes.clientMetrics) return { type: 'client-metrics', name }
   throw invalid(
-    what === undefined
-      ? `Unknown resource type ${resourceType}`
-      : `Configurations of ${what} are not served yet`,
+    resourceType === resourceTypes.group
+      ? 'Configurations of groups are not served yet'
+      : `Unknown resource type ${resourceType}`,
   )
 }
 
@@ -36,9 +30,10 @@ interface ResourceToAlter extends NamedResource {
   readonly configs: readonly { readonly name: string; readonly value: string | null }[]
 }
 
+/** `read` gives what is to be altered; undefined: nothing any more, it is done. */
 export async function alterResources<Asked extends ResourceToAlter, Wanted>(
   resources: readonly Asked[],
-  read: (asked: Asked, resource: ConfigResource) => Wanted,
+  read: (asked: Asked) => Wanted | undefined,
   alter: (wanted: readonly Wanted[]) => Promise<ConfigOutcome[]>,
 ) {
   const repeated = repeatedIn(resources.map(keyOf))
@@ -49,7 +44,9 @@ export async function alterResources<Asked extends ResourceToAlter, Wanted>(
       if (repeatedIn(asked.configs.map(({ name }) => name)).size > 0) {
         throw invalid('Error due to duplicate config keys')
       }
-      wanted.push(read(asked, configResource(asked)))
+      const one = read(asked)
+      if (one === undefined) return { error: 'NONE', message: null }
+      wanted.push(one)
       return 'wanted'
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error

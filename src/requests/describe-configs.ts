@@ -1,6 +1,6 @@
 /**
- * DescribeConfigs: what holds for topics and brokers, and where it comes from. Before version 1 an answer says only
- * whether a value is a default, before 3 neither type nor documentation.
+ * DescribeConfigs: what holds for topics, brokers, their loggers and subscriptions of client metrics, and where it
+ * comes from. Before version 1 an answer says only whether a value is a default, before 3 neither type nor documentation.
  */
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import {
@@ -10,7 +10,8 @@ import {
 import type { ConfigEntry } from '../settings/config-entries.ts'
 import { configSources } from '../settings/dynamic-settings.ts'
 import type { Setting, SettingType } from '../settings/setting.ts'
-import { configResource, outcomeOf } from './config-resources.ts'
+import { describeLoggers } from './broker-loggers.ts'
+import { configResource, type NamedResource, outcomeOf, resourceTypes } from './config-resources.ts'
 import { handler } from './handler.ts'
 
 const typeIds: Readonly<Record<SettingType, number>> = {
@@ -41,12 +42,18 @@ export const describeConfigs = handler({
       configType: typeIdOf(entry.setting),
       documentation: request.includeDocumentation ? entry.setting.documentation : null,
     })
+    const configsOf = (asked: NamedResource, names: ReadonlySet<string> | undefined) => {
+      if (asked.resourceType !== resourceTypes.brokerLogger) {
+        return services.configs.describe(configResource(asked), names).map(shown)
+      }
+      const { localId } = services.cluster.view()
+      return describeLoggers(services.loggers, localId, asked.resourceName, names)
+    }
     const results = request.resources.map(asked => {
       const { configurationKeys } = asked
       const names = configurationKeys?.length ? new Set(configurationKeys) : undefined
       try {
-        const entries = services.configs.describe(configResource(asked), names)
-        return { ...outcomeOf(asked, 'NONE', ''), configs: entries.map(shown) }
+        return { ...outcomeOf(asked, 'NONE', ''), configs: configsOf(asked, names) }
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error
         return { ...outcomeOf(asked, error.name, error.message), configs: [] }

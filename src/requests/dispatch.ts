@@ -14,7 +14,7 @@ import { type ApiMetrics, RequestMetrics, type RequestMoments } from '../metrics
 import { microsNow } from '../metrics/time-buckets.ts'
 import { unsupportedApiVersions } from './api-versions.ts'
 import { closeConnection, type Handler, handleOf, noResponse, type RequestContext } from './handler.ts'
-import type { ClientConnection, Outcome, RequestProcessor } from './request-processor.ts'
+import type { ClientConnection, ClientSoftware, Outcome, RequestProcessor } from './request-processor.ts'
 import type { Services } from './services.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the list holds handlers of every API
@@ -267,6 +267,15 @@ class Context implements RequestContext, RequestMoments {
 
   get clientHost(): string {
     return this.connection.facts.clientHost
+  }
+  get clientPort(): number {
+    return this.connection.facts.clientPort
+  }
+  get clientSoftware(): ClientSoftware | undefined {
+    return this.connection.clientSoftware
+  }
+  set clientSoftware(software: ClientSoftware | undefined) {
+    this.connection.clientSoftware = software
   }
   get listenerName(): string {
     return this.connection.facts.listenerName

@@ -6,6 +6,7 @@
 import type { ErrorName } from '../../protocol-codecs/error-codes.ts'
 import type { Infer, InferInput, Message } from '../../protocol-codecs/schema.ts'
 import { inVersions, type VersionRange } from '../../protocol-codecs/versions.ts'
+import type { ClientSoftware } from './request-processor.ts'
 import type { Services } from './services.ts'
 
 export interface RequestContext {
@@ -13,6 +14,9 @@ export interface RequestContext {
   readonly clientId: string
   /** Address of the client, as groups show it. */
   readonly clientHost: string
+  readonly clientPort: number
+  /** What the client has said in ApiVersions that it is, on this connection. */
+  clientSoftware: ClientSoftware | undefined
   /** Listener that the client came through, and where it reached it. */
   readonly listenerName: string
   readonly localAddress: string

@@ -4,7 +4,15 @@ import {
   incrementalAlterConfigsResponse,
 } from '../../protocol-codecs/messages/incremental-alter-configs.ts'
 import { configOperations } from '../settings/config-operations.ts'
-import { alterResources, invalid, outcomeOf, refuseNulls } from './config-resources.ts'
+import { alterLoggers } from './broker-loggers.ts'
+import {
+  alterResources,
+  configResource,
+  invalid,
+  outcomeOf,
+  refuseNulls,
+  resourceTypes,
+} from './config-resources.ts'
 import { handler } from './handler.ts'
 
 export const incrementalAlterConfigs = handler({
@@ -16,11 +24,19 @@ export const incrementalAlterConfigs = handler({
   async handle({ resources, validateOnly }, services) {
     const responses = await alterResources(
       resources,
-      ({ configs }, resource) => {
+      asked => {
+        const { configs, resourceName, resourceType } = asked
         const nulls = configs.filter(
           ({ configOperation, value }) => value === null && configOperations[configOperation] !== 'DELETE',
         )
         refuseNulls(nulls.map(({ name }) => name))
+        if (resourceType === resourceTypes.brokerLogger) {
+          const { localId } = services.cluster.view()
+          alterLoggers(services.loggers, localId, resourceName, configs, validateOnly)
+          if (!validateOnly) services.logger.info({ configs }, 'levels of loggers were changed')
+          return undefined
+        }
+        const resource = configResource(asked)
         const steps = configs.map(({ name, configOperation, value }) => {
           const operation = configOperations[configOperation]
           if (operation === undefined) throw invalid(`Unknown operations type ${configOperation}`)

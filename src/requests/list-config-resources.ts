@@ -1,6 +1,6 @@
 /**
  * ListConfigResources (KIP-1142): what configurations could be described of. Version 0 was ListClientMetricsResources.
- * Loggers, client metrics and groups, whose configurations are not served, are known and none is there.
+ * In Kafka's order. Groups, whose configurations are not served, are known and none is there.
  */
 import { errorCodes, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import {
@@ -24,6 +24,8 @@ export const listConfigResources = handler({
     if (stranger !== undefined) {
       throw new ProtocolError('UNSUPPORTED_VERSION', `Unknown resource type ${stranger}`)
     }
+    const { topics, clientMetricsConfigs } = services.catalog.current()
+    const { brokerIds } = services.cluster.view()
     const wanted = new Set(types.length === 0 ? allTypes : types)
     const named = (resourceType: number, names: Iterable<string | number>) =>
       wanted.has(resourceType)
@@ -33,8 +35,10 @@ export const listConfigResources = handler({
       throttleTimeMs: 0,
       errorCode: errorCodes.NONE,
       configResources: [
-        ...named(resourceTypes.topic, services.catalog.current().topics.keys()),
-        ...named(resourceTypes.broker, services.cluster.view().brokerIds),
+        ...named(resourceTypes.clientMetrics, clientMetricsConfigs.keys()),
+        ...named(resourceTypes.brokerLogger, brokerIds),
+        ...named(resourceTypes.broker, brokerIds),
+        ...named(resourceTypes.topic, topics.keys()),
       ],
     }
   },

@@ -9,14 +9,23 @@ export interface ConnectionFacts {
   readonly id: string
   readonly listenerName: string
   readonly clientHost: string
+  readonly clientPort: number
   /** Where the client reached the broker. */
   readonly localAddress: string
   readonly localPort: number
 }
 
+/** A client's library, as it calls itself (KIP-511). */
+export interface ClientSoftware {
+  readonly name: string
+  readonly version: string
+}
+
 /** The client that a request came from. */
 export interface ClientConnection {
   readonly facts: ConnectionFacts
+  /** Kept for the requests that come after the one in which it was said. */
+  clientSoftware: ClientSoftware | undefined
   /** When what is being started arrived; a moment of `microsNow`. */
   readonly receivedMicros: number
   /** Calls back when the connection closes or the broker stops; gives a function that takes this back. */

@@ -6,6 +6,6 @@
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 
 export function refuseIfTimedOut(timeoutMs: number): void {
-  if (timeoutMs <= 0)
-    throw new ProtocolError('REQUEST_TIMED_OUT', 'The request leaves no time to be carried out in.')
+  // Kafka says no more than the code.
+  if (timeoutMs <= 0) throw new ProtocolError('REQUEST_TIMED_OUT', '')
 }

@@ -4,10 +4,12 @@ import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { DiskSpace } from '../platform/disk-space.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { Loggers } from '../platform/loggers.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
 import type { LogDirectoryView } from '../storage/log-directory-view.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
 import type { TopicCatalog } from '../storage/topic-catalog.ts'
+import type { ClientTelemetry } from '../telemetry/client-telemetry.ts'
 import type { ConfigAdministration } from '../topics/config-administration.ts'
 import type { TopicAdministration } from '../topics/topic-administration.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
@@ -19,6 +21,7 @@ export interface Services {
   readonly settings: BrokerSettings
   readonly clock: Clock
   readonly logger: Logger
+  readonly loggers: Loggers
   readonly catalog: TopicCatalog
   readonly logs: PartitionLogs
   /** Where the logs lie. */
@@ -31,6 +34,7 @@ export interface Services {
   readonly groups: GroupCoordinator
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
+  readonly telemetry: ClientTelemetry
   /** What ApiVersions advertises, derived from the handlers. */
   readonly supportedApis: readonly SupportedApi[]
   /** Where clients that came through a listener are told to reach the local broker. */

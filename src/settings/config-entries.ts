@@ -7,8 +7,9 @@
  * tells the source of what counts.
  */
 import { type BrokerSettingName, brokerSettingTable, findBrokerSetting } from './broker-settings.ts'
+import { clientMetricsSettings, clientMetricsSettingTable } from './client-metrics-settings.ts'
 import { configSources, type DynamicSettings, type SettingLayer } from './dynamic-settings.ts'
-import { format, parseType, type Setting } from './setting.ts'
+import { format, parseType, type Setting, type SettingValue } from './setting.ts'
 import { defaultFromBroker, type TopicOverrides } from './topic-config.ts'
 import { type TopicSetting, topicSettingTable } from './topic-settings.ts'
 
@@ -38,6 +39,8 @@ const topicTable: Named<TopicSetting> = byName<TopicSetting>(topicSettingTable).
 const brokerTable: Named<Setting> = byName<Setting>(brokerSettingTable).filter(
   ([, setting]) => setting.internal !== true,
 )
+
+const clientMetricsTable: Named<Setting> = byName<Setting>(clientMetricsSettingTable as never)
 
 /** Broker settings that say the same in other units or stand in for each other, by each of their names. */
 const families: ReadonlyMap<string, readonly BrokerSettingName[]> = new Map(
@@ -93,6 +96,21 @@ export function allBrokersEntries(settings: DynamicSettings, names?: ReadonlySet
       const synonyms = [{ name, value, source }]
       return { name, value, source, synonyms, setting, isReadOnly: setting.dynamic === 'read-only' }
     })
+}
+
+/** The configurations of a subscription of client metrics. What nobody set has no synonyms, as in Kafka. */
+export function clientMetricsEntries(
+  configs: Readonly<Record<string, string>>,
+  names?: ReadonlySet<string>,
+): ConfigEntry[] {
+  const values: Readonly<Record<string, SettingValue>> = clientMetricsSettings(configs)
+  return chosen(clientMetricsTable, names).map(([name, setting]) => {
+    const isSet = configs[name] !== undefined
+    const value = format(values[name]!)
+    const source = isSet ? configSources.clientMetrics : configSources.default
+    const synonyms = isSet ? [{ name, value, source }] : []
+    return { name, value, source, synonyms, setting, isReadOnly: false }
+  })
 }
 
 /** The configurations of a topic on which nothing is set: the same for all until a setting of the broker changes. */

@@ -5,8 +5,9 @@
  */
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { findBrokerSetting } from './broker-settings.ts'
-import type { BrokerConfigs } from './dynamic-configs.ts'
+import { allBrokers, type BrokerConfigs } from './dynamic-configs.ts'
 import type { DynamicSettings } from './dynamic-settings.ts'
+import { listenerChangeProblem } from './listeners.ts'
 import { parse, type Setting } from './setting.ts'
 import { findWithoutEffect } from './settings-without-effect.ts'
 import { findTopicSetting } from './topic-settings.ts'
@@ -22,10 +23,13 @@ export interface ConfigStep {
   readonly value: string | null
 }
 
+/** What configurations that are stored are set on. */
+export type ConfiguredType = 'topic' | 'broker' | 'client-metrics'
+
 type Configs = Readonly<Record<string, string>>
 
 /** What is set once the steps were taken. A list that is not set starts from the default of its setting. */
-export function takeSteps(type: 'topic' | 'broker', current: Configs, steps: readonly ConfigStep[]): Configs {
+export function takeSteps(type: ConfiguredType, current: Configs, steps: readonly ConfigStep[]): Configs {
   const next = new Map(Object.entries(current))
   for (const { name, operation, value } of steps) {
     if (operation === 'DELETE') {
@@ -33,7 +37,7 @@ export function takeSteps(type: 'topic' | 'broker', current: Configs, steps: rea
     } else if (operation === 'SET') {
       next.set(name, value!)
     } else {
-      const standard = type === 'topic' ? topicList(name, operation) : brokerList(name, operation)
+      const standard = type === 'broker' ? brokerList(name, operation) : topicList(type, name, operation)
       const text = next.get(name)
       const listed = text === undefined ? standard : text.split(',').filter(part => part !== '')
       const given = value!.split(',')
@@ -45,8 +49,9 @@ export function takeSteps(type: 'topic' | 'broker', current: Configs, steps: rea
   return Object.fromEntries(next)
 }
 
-function topicList(name: string, operation: ConfigOperation): readonly string[] {
-  const setting = findTopicSetting(name)
+/** To Kafka nothing that is set on client metrics is a list here. */
+function topicList(type: ConfiguredType, name: string, operation: ConfigOperation): readonly string[] {
+  const setting = type === 'topic' ? findTopicSetting(name) : undefined
   if (setting?.type === 'list') return defaultList(setting)
   throw new ProtocolError('INVALID_CONFIG', `Can't ${operation} to key ${name} because its type is not LIST.`)
 }
@@ -72,6 +77,7 @@ function defaultList(setting: Setting): readonly string[] {
  * would have no effect here is refused instead.
  */
 export function checkBrokerConfigs(
+  brokerName: string,
   configs: Configs,
   settings: DynamicSettings,
   outcome: BrokerConfigs,
@@ -82,8 +88,15 @@ export function checkBrokerConfigs(
     throw new ProtocolError('INVALID_REQUEST', message)
   }
   for (const [name, text] of Object.entries(configs)) checkBrokerConfig(name, text)
+  const ofOneBroker = Object.keys(configs).filter(name => findBrokerSetting(name)?.dynamic === 'per-broker')
+  if (brokerName === allBrokers && ofOneBroker.length > 0) {
+    const message = `Cannot update these configs at default cluster level, broker id must be specified: [${ofOneBroker.join(', ')}]`
+    throw new ProtocolError('INVALID_REQUEST', message)
+  }
   const conflict = settings.conflictIn(outcome)
   if (conflict !== undefined) throw new ProtocolError('INVALID_REQUEST', `${conflict.problem}.`)
+  const problem = listenerChangeProblem(settings.current(), settings.with(outcome))
+  if (problem !== undefined) throw new ProtocolError('INVALID_REQUEST', `${problem}.`)
 }
 
 function checkBrokerConfig(name: string, text: string): void {

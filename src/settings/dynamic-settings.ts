@@ -19,6 +19,8 @@ export const configSources = {
   dynamicDefault: 3,
   staticBroker: 4,
   default: 5,
+  brokerLogger: 6,
+  clientMetrics: 7,
 } as const
 
 /** One place where settings stand, as texts. The layers of a broker are in order of precedence. */

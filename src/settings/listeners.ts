@@ -95,3 +95,13 @@ export function listenerProblems(settings: ListenerSettings): SettingProblem[] {
   }
   return problems
 }
+
+/** Why listeners may not change so while the broker runs: clients have been sent to those that are advertised. */
+export function listenerChangeProblem(before: ListenerSettings, after: ListenerSettings): string | undefined {
+  const names = resolveListeners(after).map(({ name }) => name)
+  const advertised = resolveListeners(before)
+    .filter(listener => before['advertised.listeners'] === null || listener.advertised !== undefined)
+    .map(({ name }) => name)
+  if (advertised.every(name => names.includes(name))) return undefined
+  return `Advertised listeners '${advertised.join(', ')}' must be a subset of listeners '${names.join(', ')}'`
+}

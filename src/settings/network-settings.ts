@@ -43,11 +43,13 @@ export const networkSettings = {
     problem: roles => (roles.includes('broker') ? undefined : 'List must contain broker'),
   }),
   listeners: list(['PLAINTEXT://:9092'], {
+    dynamic: 'per-broker',
     importance: 'high',
     allowed: listenerForm,
     documentation:
       'The addresses to listen on. An empty host means every interface, port 0 any free port. Listeners named in ' +
-      'controller.listener.names are not opened.',
+      'controller.listener.names are not opened. While the broker runs listeners may be added, and those that are not ' +
+      'advertised may be taken away; the address of one that stays changes at the next start.',
     problem: firstProblem,
   }),
   'advertised.listeners': list(null, {
@@ -61,6 +63,7 @@ export const networkSettings = {
   'listener.security.protocol.map': string(
     'PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
     {
+      dynamic: 'per-broker',
       importance: 'low',
       allowed: 'NAME:PROTOCOL, separated by commas',
       documentation: 'The security protocol of each listener name. Only PLAINTEXT is served yet.',
@@ -135,6 +138,11 @@ export const networkSettings = {
     importance: 'medium',
     documentation:
       'The most partitions in one DescribeTopicPartitions response, whatever the client asked for.',
+  }),
+  'telemetry.max.bytes': int(1048576, {
+    atLeast: 1,
+    importance: 'low',
+    documentation: 'The most bytes of metrics that a client may push in one request, compressed or not.',
   }),
   'metrics.port': int(9404, {
     atLeast: -1,

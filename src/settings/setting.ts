@@ -14,8 +14,8 @@
 export type SettingType = 'boolean' | 'int' | 'long' | 'double' | 'string' | 'list'
 export type Importance = 'high' | 'medium' | 'low'
 
-/** When a value may change: only at a start, or while brokers run, for one of them or for all. */
-export type Dynamic = 'read-only' | 'cluster-wide'
+/** When a value may change: only at a start, or while brokers run, for one of them at a time or for all. */
+export type Dynamic = 'read-only' | 'per-broker' | 'cluster-wide'
 
 export type SettingValue = boolean | number | string | readonly string[] | null
 

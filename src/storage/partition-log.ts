@@ -117,6 +117,19 @@ export interface OffsetAndTimestamp {
   readonly leaderEpoch: number
 }
 
+/** A producer id that a log remembers. */
+export interface ActiveProducer {
+  readonly producerId: number
+  readonly epoch: number
+  /** Sequence of its last record; -1: none since its epoch began. */
+  readonly lastSequence: number
+  readonly lastTimestampMs: number
+  /** Of the coordinator that wrote its last marker; -1: nobody did. */
+  readonly coordinatorEpoch: number
+  /** First offset of its open transaction; -1: none is. */
+  readonly transactionStartOffset: number
+}
+
 export interface PartitionLogs {
   /**
    * Asked before a client's append is begun. undefined: go on. Else there is more that waits to be made durable than there
@@ -152,6 +165,8 @@ export interface PartitionLogs {
   epochEnd(partition: PartitionRef, epoch: number): { readonly epoch: number; readonly endOffset: number }
   /** Leader epoch of the record at `offset`; -1 when unknown. */
   epochAt(partition: PartitionRef, offset: number): number
+  /** Producers that the log remembers. Throws as `offsets` does. */
+  activeProducers(partition: PartitionRef): readonly ActiveProducer[]
   /**
    * Whether the place of the partition's log is offline, with all that is there: nobody leads it then. One that an error
    * of its own took offline is still led and answers KAFKA_STORAGE_ERROR: clients that know of a partition without a

@@ -192,6 +192,7 @@ export function partitionLogsContract(t: Test, name: string, engineUnderTest: En
     t.throws(() => logs.offsets(unknown), refusal)
     t.throws(() => logs.epochEnd(unknown, 0), refusal)
     t.throws(() => logs.epochAt(unknown, 0), refusal)
+    t.throws(() => logs.activeProducers(unknown), refusal)
     await t.rejects(logs.offsetAt(unknown, 0, 'read_committed'), refusal)
     await t.rejects(logs.maxTimestamp(unknown), refusal)
     await t.rejects(logs.deleteBefore(unknown, 0), refusal)

@@ -8,6 +8,7 @@
  * starts at 0, and an unknown producer may start anywhere: its state may have expired.
  */
 import { addToSequence } from '../../protocol-codecs/record-batch.ts'
+import type { ActiveProducer } from './partition-log.ts'
 
 /** What the check needs of a batch's header. */
 export interface ProducerBatch {
@@ -61,6 +62,17 @@ export class ProducerStates {
   }
   all(): Iterable<ProducerEntry> {
     return this.entries.values()
+  }
+  /** As those see them who ask who writes to the log. */
+  active(): ActiveProducer[] {
+    return Array.from(this.entries.values(), entry => ({
+      producerId: entry.producerId,
+      epoch: entry.epoch,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
+      lastTimestampMs: entry.lastTimestampMs,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      transactionStartOffset: entry.transactionFirstOffset,
+    }))
   }
   find(producerId: number): ProducerEntry | undefined {
     return this.entries.get(producerId)

@@ -27,11 +27,37 @@ export interface CatalogSnapshot {
   readonly topicsById: ReadonlyMap<string, CatalogTopic>
   /** What was set on brokers while they ran. */
   readonly brokerConfigs: BrokerConfigs
+  /** What was set on subscriptions of client metrics (KIP-714), by their names; none of them is empty. */
+  readonly clientMetricsConfigs: ReadonlyMap<string, Readonly<Record<string, string>>>
+  readonly featureLevels: FeatureLevels
 }
 
-/** What configurations are set on: a topic, one broker by its id, or all brokers (''). */
+/** The levels of features that were set while brokers ran, or by the first start (KIP-584). */
+export interface FeatureLevels {
+  readonly levels: ReadonlyMap<string, number>
+  /** How often one was set: it grows with every change, over restarts too. */
+  readonly epoch: number
+}
+
+/** How far the log goes that the catalogue is kept in, for who asks how its quorum is (KIP-595). */
+export interface MetadataLogState {
+  readonly leaderEpoch: number
+  readonly highWatermark: number
+  readonly logEndOffset: number
+}
+
+/** Before anything was made. */
+export const emptySnapshot: CatalogSnapshot = {
+  topics: new Map(),
+  topicsById: new Map(),
+  brokerConfigs: new Map(),
+  clientMetricsConfigs: new Map(),
+  featureLevels: { levels: new Map(), epoch: 0 },
+}
+
+/** What configurations are set on: a topic, one broker by its id or all (''), or a subscription of client metrics. */
 export interface ConfigResource {
-  readonly type: 'topic' | 'broker'
+  readonly type: 'topic' | 'broker' | 'client-metrics'
   readonly name: string
 }
 
@@ -52,6 +78,7 @@ export type CatalogChange =
   /** Gives a topic as many partitions as this; those that it has stay as they are. */
   | { readonly type: 'create-partitions'; readonly id: string; readonly partitionCount: number }
   | { readonly type: 'alter-configs'; readonly alterations: readonly ConfigAlteration[] }
+  | { readonly type: 'set-feature-levels'; readonly levels: ReadonlyMap<string, number> }
 
 export interface TopicCatalog {
   current(): CatalogSnapshot
@@ -65,6 +92,7 @@ export interface TopicCatalog {
   onChange(listener: (event: CatalogEvent) => void): void
   /** A block of producer ids that nobody was or will be given; durable before it is returned. */
   allocateProducerIds(): Promise<{ readonly first: number; readonly count: number }>
+  metadataLog(): MetadataLogState
 }
 
 export interface CatalogEvent {

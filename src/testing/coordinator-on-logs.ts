@@ -10,7 +10,12 @@ import { createGroupCoordinator, type GroupClient } from '../groups/group-coordi
 import type { GroupSettings, OffsetCommitRequest } from '../groups/group-events.ts'
 import { silentLogger } from '../platform/logger.ts'
 import { groupMetadataTopic } from '../storage/internal-topic-names.ts'
-import type { CatalogEvent, CatalogTopic, TopicCatalog } from '../storage/topic-catalog.ts'
+import {
+  type CatalogEvent,
+  type CatalogTopic,
+  emptySnapshot,
+  type TopicCatalog,
+} from '../storage/topic-catalog.ts'
 import { ManualClock } from './manual-clock.ts'
 import { MemoryLogs } from './memory-logs.ts'
 import { testGroupSettings, topicA } from './shard-tester.ts'
@@ -47,7 +52,7 @@ class TestCatalog {
       listener({ snapshot: this.current(), created: [], deleted, changed: [] })
   }
   current() {
-    return { topics: this.topics, topicsById: new Map(), brokerConfigs: new Map() }
+    return { ...emptySnapshot, topics: this.topics }
   }
   onChange(listener: (event: CatalogEvent) => void) {
     this.listeners.push(listener)

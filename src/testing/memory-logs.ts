@@ -158,6 +158,9 @@ export class MemoryLogs implements PartitionLogs {
   epochAt(): number {
     return -1
   }
+  activeProducers() {
+    return []
+  }
   size(): number {
     return 0
   }

@@ -17,6 +17,7 @@ import { systemClock } from '../platform/clock.ts'
 import { type Disk, systemDisk } from '../platform/disk.ts'
 import { diskSpaceOf } from '../platform/disk-space.ts'
 import { type Logger, silentLogger } from '../platform/logger.ts'
+import { Loggers } from '../platform/loggers.ts'
 import { FetchSessions } from '../requests/fetch-sessions.ts'
 import { type Handler, handleOf, type RequestContext } from '../requests/handler.ts'
 import { handlers } from '../requests/handlers.ts'
@@ -28,6 +29,7 @@ import { DynamicSettings } from '../settings/dynamic-settings.ts'
 import { liveTopicConfigs } from '../settings/topic-config.ts'
 import { openLocalStorage } from '../storage/local/local-storage.ts'
 import type { PartitionLogs } from '../storage/partition-log.ts'
+import { ClientTelemetry } from '../telemetry/client-telemetry.ts'
 import { configAdministration } from '../topics/config-administration.ts'
 import { topicAdministration } from '../topics/topic-administration.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -100,6 +102,7 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
     },
     clock,
     logger,
+    loggers: new Loggers(logger, 'info'),
     catalog,
     logs,
     logDirectories: storage.directories,
@@ -115,6 +118,11 @@ export async function testServices(options: TestServicesOptions = {}): Promise<T
       ...(options.randomId === undefined ? undefined : { randomId: options.randomId }),
     }),
     producerIds: new ProducerIds(catalog),
+    telemetry: new ClientTelemetry({
+      clock,
+      maxBytes: settings['telemetry.max.bytes'],
+      subscriptionConfigs: () => catalog.current().clientMetricsConfigs,
+    }),
     supportedApis: supportedApis(handlers),
     advertisedAddress: () => ({ host: 'localhost', port: 9092 }),
     warnings,
@@ -165,6 +173,8 @@ export function testContext(apiVersion: number): TestContext {
     apiVersion,
     clientId: 'test',
     clientHost: '127.0.0.1',
+    clientPort: 40_000,
+    clientSoftware: undefined,
     listenerName: 'PLAINTEXT',
     localAddress: '127.0.0.1',
     localPort: 9092,

@@ -266,9 +266,7 @@ t.test('what cannot be described is told of each resource', async t => {
     [topicType, 'absent', "UNKNOWN_TOPIC_OR_PARTITION: The topic 'absent' does not exist."],
     [brokerType, '7', 'INVALID_REQUEST: Unexpected broker id, expected 1 or empty string, but received 7'],
     [brokerType, 'x', 'INVALID_REQUEST: Broker id must be an integer, but it is: x'],
-    // Kafka describes these three.
-    [8, '1', 'INVALID_REQUEST: Configurations of broker loggers are not served yet'],
-    [16, 'one', 'INVALID_REQUEST: Configurations of client metrics are not served yet'],
+    // Kafka describes this one.
     [32, 'one', 'INVALID_REQUEST: Configurations of groups are not served yet'],
     [0, 'x', 'INVALID_REQUEST: Unknown resource type 0'],
     [99, 'x', 'INVALID_REQUEST: Unknown resource type 99'],
@@ -597,7 +595,7 @@ t.test('resources that configurations could be described of are listed', async t
     t.equal(errorCode, errorCodes.NONE)
     return configResources.map(({ resourceType, resourceName }) => `${resourceType}:${resourceName}`)
   }
-  t.same(await listed([]), ['2:a', '2:b', '4:1'])
+  t.same(await listed([]), ['8:1', '4:1', '2:a', '2:b'])
   t.same(await listed([2]), ['2:a', '2:b'])
   t.same(await listed([4, 32]), ['4:1'])
   t.same(await listed([16]), [])
@@ -618,6 +616,7 @@ t.test(
       current: () => catalog.current(),
       onChange: listener => catalog.onChange(listener),
       allocateProducerIds: () => catalog.allocateProducerIds(),
+      metadataLog: () => catalog.metadataLog(),
       async change(change) {
         if (isFirst) {
           isFirst = false

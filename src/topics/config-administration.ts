@@ -1,6 +1,6 @@
 /**
- * Describing and altering what is set on topics and brokers: every check that Kafka's ConfigAdminManager and
- * ConfigurationControlManager make, in their order. The catalogue stores; `settings/` knows what each setting is.
+ * Describing and altering what is set on topics, brokers and subscriptions of client metrics: every check that Kafka's
+ * ConfigAdminManager and ConfigurationControlManager make, in their order. The catalogue stores; `settings/` knows what each setting is.
  *
  * A request's resources succeed and fail one by one, and those that succeed change together. Alterations read what
  * is set before they write, so they are made one after the other.
@@ -8,10 +8,12 @@
 import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import type { Logger } from '../platform/logger.ts'
 import { findBrokerSetting } from '../settings/broker-settings.ts'
+import { checkClientMetricsConfigs } from '../settings/client-metrics-settings.ts'
 import {
   allBrokersEntries,
   brokerEntries,
   type ConfigEntry,
+  clientMetricsEntries,
   createdTopicEntries,
   topicDefaults,
   topicEntries,
@@ -89,6 +91,12 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
       }
       return topicEntries(defaults, topic.overrides, names)
     }
+    if (type === 'client-metrics') {
+      if (name === '') {
+        throw new ProtocolError('INVALID_REQUEST', 'Client metrics subscription name must not be empty')
+      }
+      return clientMetricsEntries(catalog.current().clientMetricsConfigs.get(name) ?? {}, names)
+    }
     if (name === allBrokers) return allBrokersEntries(settings, names)
     const { nodeId } = settings
     if (brokerIdIn(name, 'Broker') !== nodeId) {
@@ -105,7 +113,7 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
       requireTopicName(name)
       return { type, name }
     }
-    if (name === allBrokers) return { type, name }
+    if (type === 'client-metrics' || name === allBrokers) return { type, name }
     const { nodeId } = settings
     if (brokerIdIn(name, 'Node') !== nodeId) {
       throw new ProtocolError(
@@ -127,8 +135,14 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
     if (type === 'broker') {
       const current = brokerConfigs.get(name) ?? {}
       const configs = next(current)
-      checkBrokerConfigs(configs, settings, new Map([...brokerConfigs, [name, configs]]))
+      checkBrokerConfigs(name, configs, settings, new Map([...brokerConfigs, [name, configs]]))
       brokerConfigs.set(name, configs)
+      return { resource, configs: difference(current, configs) }
+    }
+    if (type === 'client-metrics') {
+      const current = snapshot.clientMetricsConfigs.get(name) ?? {}
+      const configs = next(current)
+      checkClientMetricsConfigs(name, configs)
       return { resource, configs: difference(current, configs) }
     }
     const topic = snapshot.topics.get(name)
@@ -165,6 +179,7 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
   }
 
   function warnOfNoEffect({ resource, configs }: ConfigAlteration): void {
+    if (resource.type === 'client-metrics') return
     const find = resource.type === 'topic' ? findTopicSetting : findBrokerSetting
     for (const [name, value] of Object.entries(configs)) {
       if (value === null) continue

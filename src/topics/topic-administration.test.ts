@@ -220,6 +220,7 @@ t.test('topics that are asked for come into being once', async t => {
     onChange: () => undefined,
     change: () => new Promise(() => undefined),
     allocateProducerIds: () => new Promise(() => undefined),
+    metadataLog: () => services.catalog.metadataLog(),
   }
   const many = topicAdministration({
     ...services,

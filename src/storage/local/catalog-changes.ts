@@ -5,15 +5,16 @@
 import { ProtocolError } from '../../../protocol-codecs/error-codes.ts'
 import {
   configRecord,
+  featureLevelRecord,
   partitionChangeRecord,
   partitionRecord,
   producerIdsRecord,
   removeTopicRecord,
   topicRecord,
 } from '../../../protocol-codecs/internal-topics/metadata-records.ts'
+import { randomUuid } from '../../platform/random-uuid.ts'
 import type { CatalogChange, ConfigResource } from '../topic-catalog.ts'
 import { type CatalogState, configResourceIds } from './catalog-state.ts'
-import { randomUuid } from './directory-identity.ts'
 import { encodeMetadata } from './metadata-frame.ts'
 
 /** The node on which everything lies. */
@@ -42,6 +43,8 @@ export function recordsOfChange(
       return createPartitions(change, state, identity)
     case 'alter-configs':
       return alterConfigs(change, state)
+    case 'set-feature-levels':
+      return Array.from(change.levels, featureLevelOf)
   }
 }
 
@@ -141,6 +144,10 @@ function alterConfigs({ alterations }: ChangeOf<'alter-configs'>, state: Catalog
       .filter(([name, value]) => (current[name] ?? null) !== value)
       .map(([name, value]) => configOf(resource, name, value))
   })
+}
+
+export function featureLevelOf([name, featureLevel]: readonly [string, number]): Buffer {
+  return encodeMetadata(featureLevelRecord, 0, { name, featureLevel })
 }
 
 /** Takes the producer ids up to `nextProducerId`. */

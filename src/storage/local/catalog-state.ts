@@ -6,12 +6,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TopicConfig, TopicConfigResolver } from '../../settings/topic-config.ts'
 import { isInternalTopicName } from '../internal-topic-names.ts'
-import type {
-  CatalogEvent,
-  CatalogPartition,
-  CatalogSnapshot,
-  CatalogTopic,
-  ConfigResource,
+import {
+  type CatalogEvent,
+  type CatalogPartition,
+  type CatalogSnapshot,
+  type CatalogTopic,
+  type ConfigResource,
+  emptySnapshot,
 } from '../topic-catalog.ts'
 import { assignedDirectory } from './directory-identity.ts'
 import type { MetadataRecord } from './metadata-frame.ts'
@@ -19,7 +20,7 @@ import type { MetadataRecord } from './metadata-frame.ts'
 type Configs = Readonly<Record<string, string>>
 
 /** How Kafka numbers what configurations are set on, where we keep them. */
-export const configResourceIds = { topic: 2, broker: 4 } as const
+export const configResourceIds = { topic: 2, broker: 4, 'client-metrics': 16 } as const
 
 const noConfigs: Configs = {}
 const maxSharedConfigs = 1000
@@ -33,12 +34,6 @@ export interface TopicState {
   overrides: Configs
 }
 
-export const emptySnapshot: CatalogSnapshot = {
-  topics: new Map(),
-  topicsById: new Map(),
-  brokerConfigs: new Map(),
-}
-
 export class CatalogState {
   readonly topicsById = new Map<string, TopicState>()
   readonly topicsByName = new Map<string, TopicState>()
@@ -46,13 +41,16 @@ export class CatalogState {
   /** How many partitions live in each log directory, by its id. */
   readonly partitionCounts = new Map<string, number>()
   private readonly brokerConfigs = new Map<string, Configs>()
+  private readonly clientMetricsConfigs = new Map<string, Configs>()
+  private featureLevels = emptySnapshot.featureLevels
   private readonly resolver: TopicConfigResolver
   private resolveConfig: (overrides: Configs) => TopicConfig
   /** Configurations by what is set on a topic, and what was instead before: most topics share one. */
   private readonly configs = new Map<string, { before: TopicConfig | undefined; config: TopicConfig }>()
-  /** Ids of the topics that records were about since the last snapshot, and whether brokers' configurations were. */
+  /** Ids of the topics that records were about since the last snapshot, and whether other configurations were. */
   private touchedIds = new Set<string>()
   private touchedBrokers = false
+  private touchedClientMetrics = false
 
   constructor(resolver: TopicConfigResolver) {
     this.resolver = resolver
@@ -97,6 +95,11 @@ export class CatalogState {
           const configs = withConfig(this.brokerConfigs.get(resourceName) ?? noConfigs, name, value)
           this.brokerConfigs.set(resourceName, configs)
           this.touchedBrokers = true
+        } else if (resourceType === configResourceIds['client-metrics']) {
+          const configs = withConfig(this.clientMetricsConfigs.get(resourceName) ?? noConfigs, name, value)
+          if (Object.keys(configs).length === 0) this.clientMetricsConfigs.delete(resourceName)
+          else this.clientMetricsConfigs.set(resourceName, configs)
+          this.touchedClientMetrics = true
         }
         break
       }
@@ -115,8 +118,12 @@ export class CatalogState {
       case 'ProducerIdsRecord':
         this.nextProducerId = Number(record.value.nextProducerId)
         break
-      case 'FeatureLevelRecord':
+      case 'FeatureLevelRecord': {
+        const { name, featureLevel } = record.value
+        const { levels, epoch } = this.featureLevels
+        this.featureLevels = { levels: new Map([...levels, [name, featureLevel]]), epoch: epoch + 1 }
         break
+      }
     }
   }
 
@@ -132,7 +139,8 @@ export class CatalogState {
   /** What is set on a resource; undefined: there is no such topic. */
   configsOf({ type, name }: ConfigResource): Configs | undefined {
     if (type === 'topic') return this.topicsByName.get(name)?.overrides
-    return this.brokerConfigs.get(name) ?? noConfigs
+    const configs = type === 'broker' ? this.brokerConfigs : this.clientMetricsConfigs
+    return configs.get(name) ?? noConfigs
   }
 
   /** Topics that records were about and that are no more: what is left of their directories may go. */
@@ -142,10 +150,15 @@ export class CatalogState {
 
   /** The next snapshot, and what is different in it; undefined: nothing. */
   publish(previous: CatalogSnapshot): CatalogEvent | undefined {
-    const { touchedIds, touchedBrokers } = this
-    if (touchedIds.size === 0 && !touchedBrokers) return undefined
+    const { touchedIds, touchedBrokers, touchedClientMetrics, featureLevels } = this
+    const isOther = touchedBrokers || touchedClientMetrics || featureLevels !== previous.featureLevels
+    if (touchedIds.size === 0 && !isOther) return undefined
     this.touchedIds = new Set()
     this.touchedBrokers = false
+    this.touchedClientMetrics = false
+    const clientMetricsConfigs = touchedClientMetrics
+      ? new Map(this.clientMetricsConfigs)
+      : previous.clientMetricsConfigs
     let { brokerConfigs } = previous
     if (touchedBrokers) {
       brokerConfigs = new Map(
@@ -179,7 +192,8 @@ export class CatalogState {
       if (before === undefined) created.push(topic)
       else changed.push(topic)
     }
-    return { snapshot: { topics, topicsById, brokerConfigs }, created, deleted, changed }
+    const snapshot = { topics, topicsById, brokerConfigs, clientMetricsConfigs, featureLevels }
+    return { snapshot, created, deleted, changed }
   }
 
   private topicOf(state: TopicState, before: CatalogTopic | undefined): CatalogTopic {

@@ -11,6 +11,7 @@ import { realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
+import { randomUuid } from '../../platform/random-uuid.ts'
 import { clusterMetadataTopic, isReservedTopicName } from '../internal-topic-names.ts'
 import {
   cleanShutdownName,
@@ -21,7 +22,6 @@ import {
 import {
   type DirectoryIdentity,
   type FoundIdentity,
-  randomUuid,
   readIdentity,
   writeIdentity,
 } from './directory-identity.ts'

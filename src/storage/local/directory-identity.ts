@@ -2,7 +2,6 @@
  * Who a log directory belongs to: its `meta.properties`. All directories of a broker name the same cluster and node,
  * and each has an id of its own, by which the catalogue knows where a partition lives (KIP-858).
  */
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Disk } from '../../platform/disk.ts'
 import type { Logger } from '../../platform/logger.ts'
@@ -17,14 +16,6 @@ export interface DirectoryIdentity {
 /** What a directory says of itself; those of older brokers have no id of their own. */
 export type FoundIdentity = Omit<DirectoryIdentity, 'directoryId'> & {
   readonly directoryId: string | undefined
-}
-
-/** A uuid as Kafka makes them: 22 characters of base64url, not starting with a dash. */
-export function randomUuid(): string {
-  for (;;) {
-    const id = randomBytes(16).toString('base64url')
-    if (!id.startsWith('-') && !id.startsWith('AAAAAAAAAAAAAAAAAAA')) return id
-  }
 }
 
 /** Kafka's ids for a partition that no directory has been found for yet. */

@@ -9,24 +9,31 @@
  */
 import { buildBatch } from '../../../protocol-codecs/build-batch.ts'
 import { ProtocolError } from '../../../protocol-codecs/error-codes.ts'
-import { featureLevelRecord } from '../../../protocol-codecs/internal-topics/metadata-records.ts'
 import { recordsOf } from '../../../protocol-codecs/read-records.ts'
 import { batchLastOffsetDelta, batchMaxTimestamp } from '../../../protocol-codecs/record-batch.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { TopicConfigResolver } from '../../settings/topic-config.ts'
 import type { PartitionRef } from '../partition-log.ts'
-import type { CatalogChange, CatalogEvent, CatalogSnapshot, TopicCatalog } from '../topic-catalog.ts'
+import {
+  type CatalogChange,
+  type CatalogEvent,
+  type CatalogSnapshot,
+  emptySnapshot,
+  type MetadataLogState,
+  type TopicCatalog,
+} from '../topic-catalog.ts'
 import {
   type Assignment,
   assignPartitions,
   type CatalogIdentity,
+  featureLevelOf,
   recordsOfChange,
   takeProducerIds,
 } from './catalog-changes.ts'
-import { CatalogState, emptySnapshot } from './catalog-state.ts'
+import { CatalogState } from './catalog-state.ts'
 import { DamagedLogError } from './damaged-log.ts'
 import { isDiskFailure } from './disk-failure.ts'
-import { decodeMetadata, encodeMetadata } from './metadata-frame.ts'
+import { decodeMetadata } from './metadata-frame.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { scanBatches } from './scan-batches.ts'
 
@@ -90,12 +97,13 @@ export class LocalCatalog implements TopicCatalog {
       })
       if (end < segment.size) throw new DamagedLogError(segment.path, end, 'a wrong checksum or header')
     }
+    if (this.log.logEndOffset === 0) {
+      const level = featureLevelOf(['metadata.version', this.identity.metadataVersion])
+      this.append([level])
+      this.replay(level)
+    }
     const deletedIds = this.state.removedIds()
     this.snapshot = this.state.publish(this.snapshot)?.snapshot ?? this.snapshot
-    if (this.log.logEndOffset === 0) {
-      const level = { name: 'metadata.version', featureLevel: this.identity.metadataVersion }
-      this.append([encodeMetadata(featureLevelRecord, 0, level)])
-    }
     return { deletedIds }
   }
 
@@ -117,6 +125,11 @@ export class LocalCatalog implements TopicCatalog {
     // An id that is given twice makes new records look like duplicates, so these wait for the disk always.
     await this.enqueue(take, true)
     return { first, count: producerIdBlockSize }
+  }
+
+  metadataLog(): MetadataLogState {
+    const { highWatermark, logEndOffset } = this.log
+    return { leaderEpoch: metadataLeaderEpoch, highWatermark, logEndOffset }
   }
 
   /** Id of the log directory that a partition lives in; undefined: it has not got one yet. */

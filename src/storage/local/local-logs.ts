@@ -12,6 +12,7 @@ import { resolvesWithin } from '../../platform/limited-wait.ts'
 import { halfOfThreadPool, TaskLimit } from '../../platform/thread-pool.ts'
 import { atEndOfTurn } from '../../platform/turn.ts'
 import type {
+  ActiveProducer,
   AppendItem,
   AppendRefused,
   AppendResult,
@@ -386,6 +387,10 @@ export class LocalLogs implements PartitionLogs {
 
   epochAt(partition: PartitionRef, offset: number): number {
     return this.require(partition).epochs.epochAt(offset)
+  }
+
+  activeProducers(partition: PartitionRef): ActiveProducer[] {
+    return this.require(partition).producers.active()
   }
 
   size(partition: PartitionRef): number {

@@ -115,7 +115,7 @@ export class CatalogModel {
         const overrides = alteredBy(change, name, outline.overrides)
         if (overrides !== undefined) after.set(name, { ...outline, overrides })
       }
-    } else {
+    } else if (change.type !== 'set-feature-levels') {
       const { name } = this.find(change.id)!
       if (change.type === 'delete-topic') after.delete(name)
       else after.set(name, { ...before.get(name)!, partitionCount: change.partitionCount })
