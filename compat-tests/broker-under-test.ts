@@ -27,24 +27,32 @@ export type BrokerChoice =
 /** statfs's f_type of tmpfs and ramfs: file systems that a kill of the machine would empty. */
 const memoryFileSystems = new Set([0x01021994, 0x858458f6])
 
-/** No test should wait out the pause that gathers members of a new group. */
-const overrides = { 'group.initial.rebalance.delay.ms': '0' }
+/** Of every suite's broker: no test should wait out the pause that gathers members of a new group. */
+export const commonSettings = { 'group.initial.rebalance.delay.ms': '0' }
 
 /** Killed and started again, Kafka's broker waits until its controller has given up its former self. */
-const apacheKafkaOverrides = {
-  ...overrides,
+const apacheKafkaSettings = {
   'broker.session.timeout.ms': '3000',
   'broker.heartbeat.interval.ms': '500',
 }
 
-export async function startBrokerUnderTest(choice: BrokerChoice): Promise<BrokerUnderTest> {
+export async function startBrokerUnderTest(
+  choice: BrokerChoice,
+  settings: Record<string, string> = {},
+): Promise<BrokerUnderTest> {
   if (choice.kind === 'external') return await useRunningBroker(choice.address)
   const directory = await directoryOnDisk()
   const port = await freePort()
+  const overrides = { ...commonSettings, ...settings }
   const start = () =>
     choice.kind === 'ottla'
       ? startOttla({ port, directory, overrides, main: choice.main })
-      : startApacheKafka({ port, directory, overrides: apacheKafkaOverrides, version: choice.version })
+      : startApacheKafka({
+          port,
+          directory,
+          overrides: { ...apacheKafkaSettings, ...overrides },
+          version: choice.version,
+        })
   const removeDirectory = () => rm(directory, { recursive: true, force: true })
   let broker: RunningBroker
   try {

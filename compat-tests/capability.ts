@@ -27,6 +27,8 @@ export interface TestContext {
   note(line: string): void
   /** Kills the broker with SIGKILL, starts it again on the same data and port, resolves when it is ready. */
   restartBroker: (() => Promise<void>) | null
+  /** For what is random in a test; the same one repeats it. */
+  seed: number
   /** Aborted when the test runs out of time. */
   signal: AbortSignal
 }
@@ -49,6 +51,10 @@ export interface Capability {
 export interface Suite {
   capabilities: Capability[]
   prepare?: () => Promise<void>
+  /** Of the broker that it is tested against, beside those that all suites have. */
+  settings?: Record<string, string>
+  /** Runs when all capabilities were tried: stops what `prepare` or they have started, prints what sums up. */
+  finish?: () => Promise<void>
 }
 
 export function areaOf({ area = 'other' }: Capability): Area {

@@ -36,6 +36,7 @@ export async function runCapability(
   client: string,
   capability: Capability,
   broker: BrokerUnderTest,
+  seed: number,
 ): Promise<CapabilityResult> {
   const notes: string[] = []
   const cleanUps: (() => unknown)[] = []
@@ -54,6 +55,7 @@ export async function runCapability(
       if (notes.length > notesKept) notes.shift()
     },
     restartBroker: broker.restart,
+    seed,
     signal: timeout.signal,
   }
   const startedAt = performance.now()

@@ -19,6 +19,7 @@ interface Options {
   against: 'ottla' | 'apache-kafka' | 'apache-kafka-3.9'
   main?: string
   only?: string
+  seed: number
   part: Part
   json?: string
   readme?: true
@@ -36,6 +37,7 @@ async function main(): Promise<number> {
     )
     .option('--main <file>', "Ottla's built entry point, if not the one of this checkout")
     .option('--only <text>', 'only capabilities whose name contains this')
+    .option('--seed <number>', 'repeats what was random in a run', Number, Date.now() % 2 ** 31)
     .addOption(
       new Option('--part <part>', 'all, or what continuous integration has time for')
         .choices(parts)
@@ -93,7 +95,7 @@ async function runClient(client: string, options: Options): Promise<CapabilityRe
     const whole = { name: 'the whole suite', test: async () => undefined }
     return without(client, [whole], 'fail', error)
   }
-  const { capabilities, prepare } = suite
+  const { capabilities, prepare, settings, finish } = suite
   const { only, part } = options
   const chosen = capabilitiesOf(part, capabilities).filter(
     ({ name }) => only === undefined || name.includes(only),
@@ -108,7 +110,7 @@ async function runClient(client: string, options: Options): Promise<CapabilityRe
   }
   let broker: BrokerUnderTest
   try {
-    broker = await startBrokerUnderTest(brokerChoice(options))
+    broker = await startBrokerUnderTest(brokerChoice(options), settings)
   } catch (error) {
     const outcome = error instanceof ApacheKafkaUnavailable ? 'skip' : 'fail'
     return without(client, chosen, outcome, error)
@@ -121,12 +123,13 @@ async function runClient(client: string, options: Options): Promise<CapabilityRe
         results.push(...without(client, chosen.slice(index), 'skip', timeIsOver(part)))
         break
       }
-      const result = await runCapability(client, capability, broker)
+      const result = await runCapability(client, capability, broker, options.seed)
       console.log(progressLine(result))
       if (result.details !== undefined) console.log(result.details.replace(/^/gm, '      | '))
       results.push(result)
     }
   } finally {
+    await finish?.()
     await broker.stop()
   }
   console.log(`  ${client} took ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)

@@ -61,6 +61,8 @@ export interface RefusedBatch {
   error: ErrorName
   message: string
   recordErrors: { batchIndex: number; message: string }[]
+  /** In Kafka the log itself refuses it, and the answer tells where that log starts. */
+  isOfLog: boolean
 }
 
 /** The smallest length that any Kafka message can declare (LegacyRecord.RECORD_OVERHEAD_V0). */
@@ -68,6 +70,9 @@ const minBatchLength = 14
 
 /** A response must not outgrow its request: a client learns enough from so many. */
 const maxRecordErrors = 1_000
+
+/** Kafka's log throws these where it does not know yet where it starts. */
+const beforeItsLog: ReadonlySet<ErrorName> = new Set(['MESSAGE_TOO_LARGE', 'CORRUPT_MESSAGE'])
 
 const facts = createRecordFacts()
 
@@ -83,17 +88,24 @@ export function validateProducedBatch(buffer: Buffer, options: ValidationOptions
 function validate(buffer: Buffer, options: ValidationOptions): ValidBatch | RefusedBatch {
   const { origin, now } = options
   const size = nextBatchSize(buffer, 0)
-  if (size === 0) return refuse('INVALID_RECORD', 'A partition of a produce request needs a record batch')
+  if (size === 0)
+    return refuseRequest('INVALID_RECORD', 'A partition of a produce request needs a record batch')
   if (view.batchMagic(buffer, 0) !== 2) {
-    return refuse('INVALID_RECORD', `The record batch has magic ${view.batchMagic(buffer, 0)} instead of 2`)
+    return refuseRequest(
+      'INVALID_RECORD',
+      `The record batch has magic ${view.batchMagic(buffer, 0)} instead of 2`,
+    )
   }
   const codec =
     size < view.batchHeaderSize ? 0 : view.batchAttributes(buffer, 0) & view.attributeBit.compression
   if (codec === 4 && !options.zstdIsAllowed) {
-    return refuse('UNSUPPORTED_COMPRESSION_TYPE', 'Produce below version 7 must not carry zstd')
+    return refuseRequest('UNSUPPORTED_COMPRESSION_TYPE', 'Produce below version 7 must not carry zstd')
   }
   if (nextBatchSize(buffer, size) !== 0) {
-    return refuse('INVALID_RECORD', 'A partition of a produce request must hold exactly one record batch')
+    return refuseRequest(
+      'INVALID_RECORD',
+      'A partition of a produce request must hold exactly one record batch',
+    )
   }
   if (size < view.batchHeaderSize) return refuse('CORRUPT_MESSAGE', `The record batch has only ${size} bytes`)
 
@@ -219,10 +231,15 @@ function findRecordErrors(buffer: Buffer, options: ValidationOptions): RefusedBa
   }
   if (recordErrors.length === 0) return null
   return hasTimestampError
-    ? { error: 'INVALID_TIMESTAMP', message: 'Records have invalid timestamps', recordErrors }
-    : { error: 'INVALID_RECORD', message: recordErrors[0]!.message, recordErrors }
+    ? { error: 'INVALID_TIMESTAMP', message: 'Records have invalid timestamps', recordErrors, isOfLog: true }
+    : { error: 'INVALID_RECORD', message: recordErrors[0]!.message, recordErrors, isOfLog: true }
 }
 
 function refuse(error: ErrorName, message: string): RefusedBatch {
-  return { error, message, recordErrors: [] }
+  return { error, message, recordErrors: [], isOfLog: !beforeItsLog.has(error) }
+}
+
+/** What Kafka sees before it looks for the log. */
+function refuseRequest(error: ErrorName, message: string): RefusedBatch {
+  return { error, message, recordErrors: [], isOfLog: false }
 }

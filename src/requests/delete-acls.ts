@@ -1,7 +1,8 @@
 /** DeleteAcls: refused as long as there is no authorizer that could have any. */
 import { errorCodes, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { deleteAclsRequest, deleteAclsResponse } from '../../protocol-codecs/messages/delete-acls.ts'
-import { handler } from './handler.ts'
+import { isReadable } from './acl-filters.ts'
+import { closeConnection, handler } from './handler.ts'
 
 export const deleteAcls = handler({
   request: deleteAclsRequest,
@@ -9,7 +10,8 @@ export const deleteAcls = handler({
   versions: '1-3',
   ordering: 'pipelined',
 
-  handle() {
+  handle(request) {
+    if (!request.filters.every(isReadable)) return closeConnection
     throw new ProtocolError('SECURITY_DISABLED', 'No Authorizer is configured.')
   },
 

@@ -12,6 +12,7 @@ import type { CatalogTopic } from '../storage/topic-catalog.ts'
 import { handler } from './handler.ts'
 import { protocolErrorOf } from './protocol-error.ts'
 import type { Services } from './services.ts'
+import { withPartitions } from './with-partitions.ts'
 
 type PartitionResult = InferInput<typeof deleteRecordsResponse>['topics'][number]['partitions'][number]
 
@@ -27,7 +28,7 @@ export const deleteRecords = handler({
 
   async handle(request, services) {
     const snapshot = services.catalog.current()
-    const topics = request.topics.map(async ({ name, partitions }) => {
+    const topics = withPartitions(request.topics).map(async ({ name, partitions }) => {
       const topic = snapshot.topics.get(name)
       return {
         name,

@@ -1,7 +1,8 @@
 /** DescribeAcls: there is no authorizer yet, so there are no ACLs, and clients are told why. */
 import { errorCodes, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { describeAclsRequest, describeAclsResponse } from '../../protocol-codecs/messages/describe-acls.ts'
-import { handler } from './handler.ts'
+import { isReadable } from './acl-filters.ts'
+import { closeConnection, handler } from './handler.ts'
 
 export const describeAcls = handler({
   request: describeAclsRequest,
@@ -9,7 +10,8 @@ export const describeAcls = handler({
   versions: '1-3',
   ordering: 'pipelined',
 
-  handle() {
+  handle(request) {
+    if (!isReadable(request)) return closeConnection
     throw new ProtocolError('SECURITY_DISABLED', 'No Authorizer is configured on the broker')
   },
 

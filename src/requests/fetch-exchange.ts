@@ -18,7 +18,7 @@ import { DelayedFetch } from './delayed-fetch.ts'
 import type { FetchPartition } from './fetch-partition.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 import { type Answer, closeConnection, type RequestContext } from './handler.ts'
-import { leaderEpochProblem } from './leader-epoch.ts'
+import { epochEnd, leaderEpochProblem } from './leader-epoch.ts'
 import { protocolErrorOf } from './protocol-error.ts'
 import type { Services } from './services.ts'
 import { containsZstd } from './zstd-batches.ts'
@@ -35,6 +35,8 @@ export interface FetchTerms {
   readonly minBytes: number
   readonly maxBytes: number
   readonly maxWaitMs: number
+  /** It comes from a broker that takes this one for the leader of its replicas, of which there are none. */
+  readonly isOfFollower: boolean
   /** The consumer does not understand zstd, and is given an error in its place. */
   readonly refusesZstd: boolean
 }
@@ -53,7 +55,8 @@ export function limitsOf(
 ): Omit<FetchTerms, 'partitions' | 'session'> {
   const maxBytes = Math.max(0, Math.min(request.maxBytes, settings['fetch.max.bytes']))
   const minBytes = Math.min(request.minBytes, maxBytes)
-  return { maxBytes, minBytes, maxWaitMs: request.maxWaitMs, refusesZstd }
+  const isOfFollower = request.replicaId >= 0 || request.replicaState.replicaId >= 0
+  return { maxBytes, minBytes, maxWaitMs: request.maxWaitMs, refusesZstd, isOfFollower }
 }
 
 const noResults: ReadOutcome = { results: [], size: 0, release() {} }
@@ -135,11 +138,12 @@ export class FetchExchange {
     if (partition.missing !== 'NONE') return { error: partition.missing }
     const problem = leaderEpochProblem(partition.partition, partition.currentLeaderEpoch)
     if (problem !== 'NONE') return { error: problem }
+    if (this.terms.isOfFollower) return { error: 'NOT_LEADER_OR_FOLLOWER' }
     const fetched = partition.lastFetchedEpoch
     if (fetched < 0) return undefined
     let end: { readonly epoch: number; readonly endOffset: number }
     try {
-      end = this.services.logs.epochEnd(partition.partition, fetched)
+      end = epochEnd(partition.partition, fetched, this.services.logs)
     } catch (error) {
       return { error: protocolErrorOf(error).name }
     }
@@ -258,12 +262,12 @@ export class FetchExchange {
     let group: (typeof responses)[number] | undefined
     let leaderIsOther = false
     let next = 0
-    for (const partition of this.looked) {
+    for (const partition of this.inOrderOfAnswer()) {
       const verdict = this.verdicts?.get(partition)
       let entry: PartitionResponse
       if (verdict !== undefined) {
         entry = this.refused(partition, verdict)
-        if (entry.currentLeader !== undefined) leaderIsOther = true
+        if (entry.currentLeader !== undefined && !this.terms.isOfFollower) leaderIsOther = true
       } else {
         const result = outcome.results[next++]!
         if (
@@ -292,6 +296,13 @@ export class FetchExchange {
       responses,
     }
     return leaderIsOther ? { ...response, nodeEndpoints: this.endpoints() } : response
+  }
+
+  /** As in Kafka, what there is not comes last. */
+  private inOrderOfAnswer(): readonly FetchPartition[] {
+    if (this.verdicts === undefined) return this.looked
+    const isThere = (partition: FetchPartition) => partition.missing === 'NONE'
+    return [...this.looked.filter(isThere), ...this.looked.filter(partition => !isThere(partition))]
   }
 
   private served(partition: FetchPartition, result: ReadResult): PartitionResponse {
@@ -333,12 +344,20 @@ export class FetchExchange {
       highWatermark: -1n,
       lastStableOffset: -1n,
       logStartOffset: -1n,
-      abortedTransactions: null,
+      // As Kafka has it: null where a log was asked.
+      abortedTransactions: partition.missing === 'NONE' ? null : [],
       records: [],
     }
     if (verdict.diverging !== undefined) {
       const { epoch, endOffset } = verdict.diverging
-      return { ...entry, divergingEpoch: { epoch, endOffset: BigInt(endOffset) } }
+      const offsets = this.services.logs.offsets(partition.partition)
+      return {
+        ...entry,
+        highWatermark: BigInt(offsets.highWatermark),
+        lastStableOffset: BigInt(offsets.lastStableOffset),
+        logStartOffset: BigInt(offsets.logStartOffset),
+        divergingEpoch: { epoch, endOffset: BigInt(endOffset) },
+      }
     }
     const ofLeader = verdict.error === 'FENCED_LEADER_EPOCH' || verdict.error === 'NOT_LEADER_OR_FOLLOWER'
     if (!ofLeader || this.context.apiVersion < firstVersionWithLeader) return entry

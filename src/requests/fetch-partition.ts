@@ -49,7 +49,8 @@ export class FetchPartition implements ReadItem {
     // An offset beyond 2^53 loses its last bits here, and is out of range with or without them.
     this.offset = Number(request.fetchOffset)
     this.maxBytes = Math.max(0, request.partitionMaxBytes)
-    this.currentLeaderEpoch = request.currentLeaderEpoch
+    // Unlike elsewhere, any negative epoch is none here.
+    this.currentLeaderEpoch = Math.max(-1, request.currentLeaderEpoch)
     this.lastFetchedEpoch = request.lastFetchedEpoch
   }
 

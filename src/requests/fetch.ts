@@ -7,20 +7,19 @@
  */
 import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts'
 import { fetchRequest, fetchResponse } from '../../protocol-codecs/messages/fetch.ts'
-import type { Infer } from '../../protocol-codecs/schema.ts'
+import { type Infer, zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { Isolation } from '../storage/partition-log.ts'
 import { FetchExchange, limitsOf } from './fetch-exchange.ts'
 import { firstVersionWithTopicIds, wantedPartitions } from './fetch-partition.ts'
 import { type FetchSession, finalEpoch, initialEpoch } from './fetch-sessions.ts'
 import { type Answer, handler, type RequestContext } from './handler.ts'
+import { isolationOf } from './isolation.ts'
 import { fetchMessageSets } from './legacy-fetch.ts'
 import type { Services } from './services.ts'
 
 type FetchRequest = Infer<typeof fetchRequest>
 type FetchAnswer = Answer<typeof fetchResponse>
 
-/** Value of the request's isolation level that asks for committed records only. */
-const readCommitted = 1
 /** From this version on a consumer understands zstd. */
 const firstVersionWithZstd = 10
 
@@ -34,8 +33,7 @@ export const fetch = handler({
 
   handle(request, services, context) {
     const limits = limitsOf(request, services, context.apiVersion < firstVersionWithZstd)
-    const isolation: Isolation =
-      request.isolationLevel === readCommitted ? 'read_committed' : 'read_uncommitted'
+    const isolation = isolationOf(request.isolationLevel)
 
     const isFull = request.sessionEpoch === initialEpoch || request.sessionEpoch === finalEpoch
     if (!isFull) {
@@ -58,17 +56,19 @@ export const fetch = handler({
 
   refuse: (request, error) => ({
     ...refused(error),
-    responses: request.topics.map(topic => ({
-      topic: topic.topic,
-      topicId: topic.topicId,
-      partitions: topic.partitions.map(partition => ({
-        partitionIndex: partition.partition,
-        errorCode: errorCodes[error],
-        highWatermark: -1n,
-        abortedTransactions: null,
-        records: [],
+    // Where topics go by ids, the error stands at the top alone.
+    responses: request.topics
+      .filter(({ topicId }) => topicId === zeroUuid)
+      .map(topic => ({
+        topic: topic.topic,
+        partitions: topic.partitions.map(partition => ({
+          partitionIndex: partition.partition,
+          errorCode: errorCodes[error],
+          highWatermark: -1n,
+          abortedTransactions: [],
+          records: [],
+        })),
       })),
-    })),
   }),
 })
 

@@ -75,7 +75,8 @@ async function find(
     const nodeId = view.coordinatorOf({ topic: groupMetadataTopic, index })
     // Where other brokers are reached is not known here yet; on one node there are none.
     if (nodeId !== view.localId) return refusal('COORDINATOR_NOT_AVAILABLE', null)
-    return { error: 'NONE', message: null, nodeId, ...advertisedAddress(context) }
+    // The words that Kafka has for no error.
+    return { error: 'NONE', message: 'NONE', nodeId, ...advertisedAddress(context) }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
     return refusal('COORDINATOR_NOT_AVAILABLE', null)

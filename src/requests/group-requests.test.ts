@@ -166,12 +166,13 @@ t.test('a commit to what does not exist is refused, and the rest of the request 
       [
         'a',
         [
-          [0, 'NONE'],
           [2, 'UNKNOWN_TOPIC_OR_PARTITION'],
+          [0, 'NONE'],
         ],
       ],
       ['unknown', [[0, 'UNKNOWN_TOPIC_OR_PARTITION']]],
     ],
+    'what is refused comes first, as in Kafka',
   )
   const byId = [{ topicId: 'nonononononononononong', partitions: partitions(0) }]
   const refused = await call(offsetCommit, 10, { groupId: 'g', topics: byId }, services)
@@ -308,6 +309,7 @@ t.test('the coordinator of a group is found at once, its topic created on the wa
     if (version < 4) {
       const found = await call(findCoordinator, version, { key: 'g' }, services)
       t.match(found, { errorCode: 0, nodeId: 1, host: 'localhost', port: 9092 })
+      if (version > 0) t.equal(found.errorMessage, 'NONE', 'which are the words that Kafka has for it')
     } else {
       const { coordinators } = await call(findCoordinator, version, { coordinatorKeys: ['g', 'h'] }, services)
       t.match(coordinators, [

@@ -11,8 +11,10 @@ import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import type { Isolation, OffsetAndTimestamp, PartitionLogs } from '../storage/partition-log.ts'
 import { type CatalogPartition, findPartition } from '../storage/topic-catalog.ts'
 import { handler } from './handler.ts'
+import { isolationOf } from './isolation.ts'
 import { leaderEpochProblem } from './leader-epoch.ts'
 import { protocolErrorOf } from './protocol-error.ts'
+import { withPartitions } from './with-partitions.ts'
 
 type WantedPartition = Infer<typeof listOffsetsRequest>['topics'][number]['partitions'][number]
 type FoundPartition = InferInput<typeof listOffsetsResponse>['topics'][number]['partitions'][number]
@@ -36,7 +38,7 @@ const firstVersionOfPlace: Readonly<Record<number, number>> = {
 }
 
 const firstVersionWithLeaderEpoch = 4
-const readCommitted = 1
+const none: ReadonlySet<string> = new Set()
 const notFound: OffsetAndTimestamp = { offset: -1, timestampMs: -1, leaderEpoch: -1 }
 
 export const listOffsets = handler({
@@ -47,16 +49,17 @@ export const listOffsets = handler({
   ordering: 'sequential',
 
   async handle(request, services, context) {
-    const isolation: Isolation =
-      request.isolationLevel === readCommitted ? 'read_committed' : 'read_uncommitted'
+    const isolation = isolationOf(request.isolationLevel)
     const snapshot = services.catalog.current()
-    const repeated = repeatedPartitions(request.topics)
-    const topics = request.topics.map(async ({ name, partitions }) => ({
+    const repeated = context.apiVersion === 0 ? none : repeatedPartitions(request.topics)
+    const asked = context.apiVersion === 0 ? request.topics : withPartitions(request.topics)
+    const topics = asked.map(async ({ name, partitions }) => ({
       name,
       partitions: await Promise.all(
         partitions.map(async wanted => {
           const index = wanted.partitionIndex
           if (repeated.has(`${name}-${index}`)) return failed(index, 'INVALID_REQUEST')
+          if (!isPlace(wanted.timestamp, context.apiVersion)) return failed(index, 'UNSUPPORTED_VERSION')
           const partition = findPartition(snapshot, name, index)
           if (partition === undefined) return failed(index, 'UNKNOWN_TOPIC_OR_PARTITION')
           const problem = leaderEpochProblem(partition, wanted.currentLeaderEpoch)
@@ -80,6 +83,11 @@ export const listOffsets = handler({
   }),
 })
 
+/** Whether a version knows what to look for there: a time, or a place that was defined when it was made. */
+function isPlace(timestamp: bigint, version: number): boolean {
+  return timestamp >= 0n || version >= (firstVersionOfPlace[Number(timestamp)] ?? Number.POSITIVE_INFINITY)
+}
+
 async function find(
   partition: CatalogPartition,
   wanted: WantedPartition,
@@ -88,9 +96,6 @@ async function find(
   logs: PartitionLogs,
 ): Promise<FoundPartition> {
   const timestamp = Number(wanted.timestamp)
-  if (timestamp < 0 && !(version >= (firstVersionOfPlace[timestamp] ?? Number.POSITIVE_INFINITY))) {
-    return failed(partition.index, 'UNSUPPORTED_VERSION')
-  }
   if (version === 0) {
     const oldStyleOffsets = await offsetsBefore(partition, wanted, timestamp, logs)
     return { partitionIndex: partition.index, errorCode: errorCodes.NONE, oldStyleOffsets }

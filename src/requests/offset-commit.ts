@@ -64,10 +64,10 @@ function refusal({ name, partitions, topicId }: RequestTopic, error: ErrorName):
   }
 }
 
-/** A topic with partitions of both kinds is one topic in the answer. */
+/** A topic with partitions of both kinds is one topic in the answer. What was refused comes first, as in Kafka. */
 function merged(response: OffsetCommitResponse, refused: readonly ResponseTopic[]): OffsetCommitResponse {
-  const topics = [...response.topics]
-  for (const topic of refused) {
+  const topics = [...refused]
+  for (const topic of response.topics) {
     const index = topics.findIndex(({ name, topicId }) => name === topic.name && topicId === topic.topicId)
     if (index === -1) topics.push(topic)
     else topics[index] = { ...topic, partitions: [...topics[index]!.partitions, ...topic.partitions] }

@@ -37,7 +37,8 @@ function splitByExistence(topics: OffsetDeleteRequest['topics'], { topics: exist
     const there = partitions.filter(({ partitionIndex }) => exists(partitionIndex))
     const missing = partitions.filter(({ partitionIndex }) => !exists(partitionIndex))
     if (there.length > 0) known.push({ name, partitions: there })
-    if (missing.length > 0) {
+    // An unknown topic has its place in the answer even with nothing asked of it, as in Kafka.
+    if (missing.length > 0 || count === 0) {
       refused.push({ name, partitions: missing.map(partition => ({ ...partition, errorCode })) })
     }
   }

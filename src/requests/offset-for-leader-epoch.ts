@@ -10,7 +10,7 @@ import {
 } from '../../protocol-codecs/messages/offset-for-leader-epoch.ts'
 import { findPartition } from '../storage/topic-catalog.ts'
 import { handler } from './handler.ts'
-import { leaderEpochProblem } from './leader-epoch.ts'
+import { epochEnd, leaderEpochProblem } from './leader-epoch.ts'
 import { protocolErrorOf } from './protocol-error.ts'
 
 export const offsetForLeaderEpoch = handler({
@@ -30,7 +30,7 @@ export const offsetForLeaderEpoch = handler({
           const problem = leaderEpochProblem(partition, currentLeaderEpoch)
           if (problem !== 'NONE') return failed(index, problem)
           try {
-            const end = services.logs.epochEnd(partition, leaderEpoch)
+            const end = epochEnd(partition, leaderEpoch, services.logs)
             return {
               errorCode: errorCodes.NONE,
               partition: index,

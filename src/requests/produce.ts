@@ -3,11 +3,10 @@
  * was received into, all before `handle` returns; what is awaited is only the disk. Versions 0-2, which carry
  * message sets of older formats, come here by way of `legacy-produce.ts`.
  */
-import { type ErrorName, errorCodes } from '../../protocol-codecs/error-codes.ts'
+import { type ErrorName, errorCodes, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { produceRequest, produceResponse } from '../../protocol-codecs/messages/produce.ts'
 import { applyTopicSettings } from '../../protocol-codecs/rebuild-batch.ts'
 import { batchHeaderSize, batchIsTransactional, batchMagic } from '../../protocol-codecs/record-batch.ts'
-import { RecordError } from '../../protocol-codecs/record-error.ts'
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import { type RefusedBatch, validateProducedBatch } from '../../protocol-codecs/validate-batch.ts'
 import type { AppendItem, AppendResult } from '../storage/partition-log.ts'
@@ -33,7 +32,7 @@ export const produce = handler({
 
   room: services => services.logs.room(),
 
-  handle: (request, services, context) => appendBatches(request, services, context),
+  handle: (request, services, context) => appendBatches(withoutEmptyTopics(request), services, context),
   legacy: {
     versions: '0-2',
     handle: (request, services, context) =>
@@ -198,15 +197,21 @@ class ProducedPartitions {
       zstdIsAllowed: this.context.apiVersion >= firstVersionWithZstd,
       origin: 'client',
     })
-    if (batch.error !== null) return invalidResponse(index, batch)
     try {
+      if (batch.error !== null) {
+        return invalidResponse(
+          index,
+          batch,
+          batch.isOfLog ? this.services.logs.offsets(target).logStartOffset : -1,
+        )
+      }
       const { compressionType, messageTimestampType: timestampType, maxMessageBytes } = config
       const bytes = applyTopicSettings(records, batch, { compressionType, timestampType, maxMessageBytes })
       if (bytes !== records) this.countConversion(target, batch.recordCount)
       this.items.push({ partition: target, batch: bytes, origin: 'client' })
       return undefined
     } catch (error) {
-      if (!(error instanceof RecordError)) throw error
+      if (!(error instanceof ProtocolError)) throw error
       return refusedResponse(index, error.name, error.message, -1)
     }
   }
@@ -232,6 +237,17 @@ class ProducedPartitions {
   }
 }
 
+/** Kafka has no place in its answer for a topic of which nothing was sent. */
+function withoutEmptyTopics(request: Request): Request {
+  const { topicData } = request
+  if (topicData.every(hasPartitions)) return request
+  return { ...request, topicData: topicData.filter(hasPartitions) }
+}
+
+function hasPartitions({ partitionData }: Request['topicData'][number]): boolean {
+  return partitionData.length > 0
+}
+
 function resultResponse(index: number, result: AppendResult): PartitionResponse {
   if (result.error !== 'NONE') {
     return refusedResponse(index, result.error, result.message ?? null, result.logStartOffset)
@@ -245,9 +261,9 @@ function resultResponse(index: number, result: AppendResult): PartitionResponse 
   }
 }
 
-function invalidResponse(index: number, batch: RefusedBatch): PartitionResponse {
+function invalidResponse(index: number, batch: RefusedBatch, logStartOffset: number): PartitionResponse {
   return {
-    ...refusedResponse(index, batch.error, batch.message, -1),
+    ...refusedResponse(index, batch.error, batch.message, logStartOffset),
     recordErrors: batch.recordErrors.map(error => ({
       batchIndex: error.batchIndex,
       batchIndexErrorMessage: error.message,

@@ -7,7 +7,7 @@
  * answer. Otherwise its first sequence follows the last one (2147483647 is followed by 0), a new epoch
  * starts at 0, and an unknown producer may start anywhere: its state may have expired.
  */
-import { addToSequence } from '../../protocol-codecs/record-batch.ts'
+import { addToSequence, noProducerEpoch } from '../../protocol-codecs/record-batch.ts'
 import type { ActiveProducer } from './partition-log.ts'
 
 /** What the check needs of a batch's header. */
@@ -87,14 +87,14 @@ export class ProducerStates {
   /** Whether a client's batch may be appended. */
   check(batch: ProducerBatch): ProducerVerdict {
     const entry = this.entries.get(batch.producerId)
-    if (entry === undefined || entry.epoch < 0) return append
-    if (batch.producerEpoch < entry.epoch) {
+    if (batch.producerEpoch < (entry?.epoch ?? noProducerEpoch)) {
       return {
         kind: 'refuse',
         error: 'INVALID_PRODUCER_EPOCH',
-        message: `Epoch of producer ${batch.producerId} is ${batch.producerEpoch}, which is smaller than the last seen epoch ${entry.epoch}`,
+        message: `Epoch of producer ${batch.producerId} is ${batch.producerEpoch}, which is smaller than the last seen epoch ${entry?.epoch ?? noProducerEpoch}`,
       }
     }
+    if (entry === undefined || entry.epoch < 0) return append
     const lastSequence = addToSequence(batch.baseSequence, batch.lastOffsetDelta)
     if (batch.producerEpoch === entry.epoch) {
       for (const stored of entry.batches) {

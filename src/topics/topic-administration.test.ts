@@ -196,6 +196,15 @@ t.test('compaction is accepted with a warning, but not about the broker itself',
   })
 })
 
+t.test('a name that comes twice is answered for last', async t => {
+  const services = await broker(t)
+  const topics = [topic('twice'), topic('twice'), topic('once'), topic('twice')]
+  t.same(Object.entries(await create(services, topics)), [
+    ['once', 'NONE'],
+    ['twice', 'INVALID_REQUEST'],
+  ])
+})
+
 t.test('topics that are asked for come into being once', async t => {
   const services = await broker(t, { settings: { 'num.partitions': 2 } })
   let changes = 0

@@ -125,8 +125,15 @@ class CatalogAdministration implements TopicAdministration {
         `One request creates at most ${maxPartitionsPerRequest} partitions, not ${partitionCount}.`,
       )
     }
+    const repeated = new Set<string>()
     const byName = new Map<string, TopicToCreate | 'repeated'>()
-    for (const topic of topics) byName.set(topic.name, byName.has(topic.name) ? 'repeated' : topic)
+    for (const topic of topics) {
+      const { name } = topic
+      // Repeated names come last in the answer, as in Kafka.
+      if (byName.delete(name) || repeated.has(name)) repeated.add(name)
+      else byName.set(name, topic)
+    }
+    for (const name of repeated) byName.set(name, 'repeated')
     return Promise.all(
       [...byName].map(([name, topic]) =>
         topic === 'repeated'

@@ -69,7 +69,7 @@ export class LeaderEpochs {
   /** Largest epoch at or below the one asked for, and where the next one starts; (-1, -1): none, or not yet known. */
   endOf(epoch: number, logEndOffset: number): { epoch: number; endOffset: number } {
     const last = this.entries.at(-1)
-    if (last === undefined || epoch < 0 || epoch > last.epoch) return { epoch: -1, endOffset: -1 }
+    if (last === undefined || epoch === -1 || epoch > last.epoch) return { epoch: -1, endOffset: -1 }
     if (epoch === last.epoch) return { epoch, endOffset: logEndOffset }
     const next = this.entries.findIndex(entry => entry.epoch > epoch)
     if (next === 0) return { epoch, endOffset: this.entries[0]!.startOffset }

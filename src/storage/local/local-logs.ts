@@ -195,6 +195,7 @@ export class LocalLogs implements PartitionLogs {
           error: 'NONE',
           baseOffset: lastOffset - offsetDelta,
           nextOffset: lastOffset + 1,
+          // That of the original, whoever set it, as Kafka has it.
           appendTimeMs: timestampMs,
           logStartOffset: log.logStartOffset,
           duplicate: true,
