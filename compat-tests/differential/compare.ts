@@ -22,6 +22,7 @@ import {
 } from '../../protocol-codecs/record-batch.ts'
 import { zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { Exception } from './exceptions.ts'
+import { messagesOf } from './message-sets.ts'
 import type { PlayedStep } from './play.ts'
 
 export interface Difference {
@@ -130,7 +131,7 @@ class Terms {
     return id
   }
 
-  /** What batches hold, and their bytes where they cannot be read. */
+  /** What batches and messages hold, and their bytes where they cannot be read. */
   private records(bytes: Buffer, step: PlayedStep, path: string): unknown {
     const sets: unknown[] = []
     let at = 0
@@ -157,24 +158,13 @@ class Terms {
       })
       at += wholeBatchSize(bytes, at)
     }
-    const rest = withoutPadding(bytes.subarray(at))
-    return rest.length === 0 ? sets : [...sets, rest.toString('hex')]
+    return [...sets, ...messagesOf(bytes.subarray(at))]
   }
 }
 
 /** Not a message of an older format, and not a part of a batch. */
 function isWholeBatch(bytes: Buffer, at: number): boolean {
   return bytes.length - at >= batchHeaderSize && batchMagic(bytes, at) === 2 && wholeBatchSize(bytes, at) > 0
-}
-
-/** Messages of an older format without what Kafka fills up their set with when it converts: one with the offset -1. */
-function withoutPadding(messages: Buffer): Buffer {
-  let at = 0
-  while (at + 12 <= messages.length && messages.readBigInt64BE(at) !== -1n)
-    at += 12 + messages.readInt32BE(at + 8)
-  return at + 12 <= messages.length && messages.readBigInt64BE(at) === -1n
-    ? messages.subarray(0, at)
-    : messages
 }
 
 /** Whether a path, with `*` for indexes, ends in that field or path. */

@@ -25,7 +25,12 @@ export const expectedPairs: readonly ExpectedPair[] = [
     reason: words,
   })),
 
-  { api: 'ApiVersions', field: 'apiKeys.contents', ottla: '[]', reason: unserved },
+  {
+    api: 'ApiVersions',
+    field: 'apiKeys.contents',
+    ottla: '[]',
+    reason: unserved,
+  },
   {
     api: 'ApiVersions',
     field: 'apiKeys.*.minVersion',
@@ -158,6 +163,30 @@ export const expectedPairs: readonly ExpectedPair[] = [
   },
   { api: 'Produce', scenario: 'a batch of an unknown compression', reason: accident },
   { api: 'Produce', scenario: 'a batch that is not compressed as it says', reason: accident },
+  {
+    api: 'Produce',
+    scenario: 'messages that say they are compressed',
+    field: 'errorCode',
+    kafka: 'UNKNOWN_SERVER_ERROR',
+    ottla: 'INVALID_RECORD',
+    reason: accident,
+  },
+  {
+    api: 'Produce',
+    scenario: 'messages of an unknown compression',
+    field: 'errorCode',
+    kafka: 'UNKNOWN_SERVER_ERROR',
+    ottla: 'UNSUPPORTED_COMPRESSION_TYPE',
+    reason: accident,
+  },
+  {
+    api: 'Fetch',
+    scenario: 'record batches for an old consumer',
+    versions: '0-2',
+    field: 'records.length',
+    reason:
+      'a consumer that asks for less than the first batch is given it whole, or it would never get beyond',
+  },
   {
     api: 'OffsetCommit',
     release: '3.9.1',
