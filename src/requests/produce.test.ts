@@ -75,6 +75,12 @@ t.test('what acks asks for', async t => {
           'UNKNOWN_TOPIC_OR_PARTITION',
         ])
       }
+      const two = Buffer.concat([batch(), batch()])
+      t.same(
+        await send({ orders: [two] }, { acks: 2 }),
+        ['INVALID_RECORD'],
+        'what nobody may send comes first',
+      )
       t.same(await send({ orders: [batch()] }, { acks: 1 }), [0], 'nothing was appended before')
     },
   )

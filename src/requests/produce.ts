@@ -178,12 +178,6 @@ class ProducedPartitions {
       const unknown = topic === undefined && byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'
       return refusedResponse(index, unknown, null, -1)
     }
-    if (!this.hasValidAcks) return refusedResponse(index, 'INVALID_REQUIRED_ACKS', null, -1)
-    if (topic.isInternal && this.context.clientId !== adminClientId) {
-      return refusedResponse(index, 'INVALID_TOPIC_EXCEPTION', `Topic ${topic.name} is internal.`, -1)
-    }
-    // acks=all asks for as many replicas as a partition has at most, so never for more than the one, as in Kafka 4:
-    // min.insync.replicas, which topics bring along from larger clusters, refuses nothing here.
     const { config } = topic
     if (records === null) return refusedResponse(index, 'INVALID_RECORD', 'The partition has no records.', -1)
     const now = this.services.clock.now()
@@ -197,13 +191,17 @@ class ProducedPartitions {
       zstdIsAllowed: this.context.apiVersion >= firstVersionWithZstd,
       origin: 'client',
     })
+    // What is wrong with the request, whatever its log would say of the records, comes first, as in Kafka.
+    if (batch.error !== null && !batch.isOfLog) return invalidResponse(index, batch, -1)
+    if (!this.hasValidAcks) return refusedResponse(index, 'INVALID_REQUIRED_ACKS', null, -1)
+    if (topic.isInternal && this.context.clientId !== adminClientId) {
+      return refusedResponse(index, 'INVALID_TOPIC_EXCEPTION', `Topic ${topic.name} is internal.`, -1)
+    }
+    // acks=all asks for as many replicas as a partition has at most, so never for more than the one, as in Kafka 4:
+    // min.insync.replicas, which topics bring along from larger clusters, refuses nothing here.
     try {
       if (batch.error !== null) {
-        return invalidResponse(
-          index,
-          batch,
-          batch.isOfLog ? this.services.logs.offsets(target).logStartOffset : -1,
-        )
+        return invalidResponse(index, batch, this.services.logs.offsets(target).logStartOffset)
       }
       const { compressionType, messageTimestampType: timestampType, maxMessageBytes } = config
       const bytes = applyTopicSettings(records, batch, { compressionType, timestampType, maxMessageBytes })
