@@ -14,6 +14,13 @@ export interface NamedResource {
   readonly resourceName: string
 }
 
+const knownTypes: ReadonlySet<number> = new Set(Object.values(resourceTypes))
+
+/** Throws where there is no such type. */
+export function requireResourceType({ resourceType }: NamedResource): void {
+  if (!knownTypes.has(resourceType)) throw invalid(`Unknown resource type ${resourceType}`)
+}
+
 /** Throws where configurations of that type are not served. */
 export function configResource({ resourceType, resourceName: name }: NamedResource): ConfigResource {
   if (resourceType === resourceTypes.topic) return { type: 'topic', name }

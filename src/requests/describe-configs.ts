@@ -11,7 +11,13 @@ import type { ConfigEntry } from '../settings/config-entries.ts'
 import { configSources } from '../settings/dynamic-settings.ts'
 import type { Setting, SettingType } from '../settings/setting.ts'
 import { describeLoggers } from './broker-loggers.ts'
-import { configResource, type NamedResource, outcomeOf, resourceTypes } from './config-resources.ts'
+import {
+  configResource,
+  type NamedResource,
+  outcomeOf,
+  requireResourceType,
+  resourceTypes,
+} from './config-resources.ts'
 import { handler } from './handler.ts'
 
 const typeIds: Readonly<Record<SettingType, number>> = {
@@ -31,6 +37,8 @@ export const describeConfigs = handler({
   ordering: 'pipelined',
 
   handle(request, services, { apiVersion }) {
+    // What is no resource at all makes nonsense of the whole request, as in Kafka.
+    for (const asked of request.resources) requireResourceType(asked)
     const shown = (entry: ConfigEntry) => ({
       name: entry.name,
       value: entry.value,

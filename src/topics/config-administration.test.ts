@@ -268,8 +268,6 @@ t.test('what cannot be described is told of each resource', async t => {
     [brokerType, 'x', 'INVALID_REQUEST: Broker id must be an integer, but it is: x'],
     // Kafka describes this one.
     [32, 'one', 'INVALID_REQUEST: Configurations of groups are not served yet'],
-    [0, 'x', 'INVALID_REQUEST: Unknown resource type 0'],
-    [99, 'x', 'INVALID_REQUEST: Unknown resource type 99'],
   ]
   const resources = asked.map(([resourceType, resourceName]) => ({
     resourceType,
@@ -284,6 +282,14 @@ t.test('what cannot be described is told of each resource', async t => {
   t.match(results[1], { resourceType: topicType, resourceName: 'absent', configs: [] })
   for (const name of ['a b', '']) {
     t.match(outcomes([await describe(services, topicType, name)]), [/^INVALID_TOPIC_EXCEPTION: /])
+  }
+  for (const resourceType of [0, 99]) {
+    const senseless = [resources[0]!, { resourceType, resourceName: 'x', configurationKeys: null }]
+    await t.rejects(
+      async () => call(describeConfigs, 4, { resources: senseless }, services),
+      { name: 'INVALID_REQUEST', message: `Unknown resource type ${resourceType}` },
+      'what is no resource is told of the whole request',
+    )
   }
 })
 
