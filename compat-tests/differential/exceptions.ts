@@ -94,6 +94,13 @@ export const exceptions: readonly Exception[] = [
   { api: 'ListOffsets', field: 'topics', as: 'set', reason: 'out of a hash table' },
   { api: 'ListOffsets', field: 'partitions', as: 'set', reason: 'out of a hash table' },
   { api: 'OffsetFetch', field: 'partitions', as: 'set', reason: 'out of a hash table, before 4.0' },
+  { api: 'Produce', field: 'responses', as: 'set', reason: 'out of hash tables, what was refused last' },
+  {
+    api: 'Produce',
+    field: 'partitionResponses',
+    as: 'set',
+    reason: 'out of hash tables, what was refused last',
+  },
   { api: 'DeleteRecords', field: 'topics', as: 'set', reason: 'out of a hash table' },
   { api: 'DeleteRecords', field: 'partitions', as: 'set', reason: 'out of a hash table' },
   { api: 'DescribeConfigs', field: 'configs', as: 'set', reason: 'out of a hash table' },
