@@ -93,7 +93,9 @@ function sendNoise(port: number, random: SeededRandom): Promise<void> {
   }
   return new Promise(resolve => {
     const socket = connect({ host: '127.0.0.1', port })
-    const patience = setTimeout(() => socket.resetAndDestroy(), 100)
+    // Node never closes a socket that is reset before it is connected, as happens on a busy machine.
+    const giveUp = () => (socket.connecting ? socket.destroy() : socket.resetAndDestroy())
+    const patience = setTimeout(giveUp, 100)
     socket.on('error', () => undefined)
     socket.on('data', () => socket.end())
     socket.on('close', () => {

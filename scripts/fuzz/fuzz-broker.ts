@@ -63,9 +63,7 @@ export async function fuzzBroker(options: BrokerFuzzOptions): Promise<BrokerFuzz
   for (const [apiKey, list] of options.templates) {
     const range = advertised.get(apiKey)
     if (range === undefined) continue
-    // Kafka and we advertise Produce from 0, which old clients want to see, but serve it from 3.
-    const lowest = apiKey === 0 ? 3 : range.min
-    const known = list.filter(({ version }) => version >= lowest && version <= range.max)
+    const known = list.filter(({ version }) => version >= range.min && version <= range.max)
     if (known.length > 0) templates.set(apiKey, known)
   }
   const requests = new Map([...templates].map(([apiKey, list]) => [apiKey, list[0]!.message]))

@@ -38,7 +38,7 @@ export const produce = handler({
     handle: (request, services, context) =>
       hasValidAcks(request)
         ? produceMessageSets(request, services, context, appendBatches)
-        : appendBatches(request, services, context),
+        : appendBatches(withoutRecords(request), services, context),
   },
 
   refuse: (request, error, message) => answerAll(request, error, message),
@@ -179,7 +179,10 @@ class ProducedPartitions {
       return refusedResponse(index, unknown, null, -1)
     }
     const { config } = topic
-    if (records === null) return refusedResponse(index, 'INVALID_RECORD', 'The partition has no records.', -1)
+    if (records === null) {
+      const error = this.hasValidAcks ? 'INVALID_RECORD' : 'INVALID_REQUIRED_ACKS'
+      return refusedResponse(index, error, this.hasValidAcks ? 'The partition has no records.' : null, -1)
+    }
     const now = this.services.clock.now()
     const batch = validateProducedBatch(records, {
       now,
@@ -232,6 +235,17 @@ class ProducedPartitions {
         }),
       })),
     }
+  }
+}
+
+/** What is refused for its acks is not looked at any further; message sets would have to be converted for that. */
+function withoutRecords({ topicData, ...rest }: Request): Request {
+  return {
+    ...rest,
+    topicData: topicData.map(topic => ({
+      ...topic,
+      partitionData: topic.partitionData.map(partition => ({ ...partition, records: null })),
+    })),
   }
 }
 
