@@ -111,13 +111,20 @@ class Terms {
     }
     if (Array.isArray(value)) {
       const items = rule?.as === 'members' ? sortedMembers(value) : value
-      const sorted = rule?.as === 'set' ? [...items].sort((a, b) => compareText(nameOf(a), nameOf(b))) : items
+      const name = (item: unknown) => nameOf(this.withKnownId(item))
+      const sorted = rule?.as === 'set' ? [...items].sort((a, b) => compareText(name(a), name(b))) : items
       return sorted.map(item => this.value(item, step, `${path}.*`))
     }
     if (value === null || typeof value !== 'object') return value
     return Object.fromEntries(
       Object.entries(value).map(([name, item]) => [name, this.value(item, step, `${path}.${name}`)]),
     )
+  }
+
+  /** An item that is told by the id of its topic is called as that was called before: ids themselves have no order. */
+  private withKnownId(item: unknown): unknown {
+    if (!isStructure(item) || item.topicId === undefined) return item
+    return { ...item, topicId: this.ids.get('topicId')?.get(text(item.topicId)) ?? '' }
   }
 
   /** Each kind is counted for itself, so that one that only one broker gave changes no other. */
@@ -238,6 +245,7 @@ const naming = [
   'apiKey',
   'key',
   'resourceName',
+  'topicId',
 ]
 
 /** What the items are called, if they all are called something, and each otherwise. */

@@ -97,10 +97,10 @@ def open_consumer(topic, start, group=None, partitions=None, commit="when-told",
         client = KafkaConsumer(
             **common, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100,
             session_timeout_ms=sessionTimeoutMs, heartbeat_interval_ms=200, max_poll_interval_ms=15_000,
-            # A leader that does not know the topic yet assigns nothing, and looks again when this is over.
-            metadata_max_age_ms=1_000, group_instance_id=instanceId,
-            partition_assignment_strategy=[assignors[assignor or "range"]])
+            group_instance_id=instanceId, partition_assignment_strategy=[assignors[assignor or "range"]])
         if group is not None:
+            # A leader that does not know the topic yet assigns nothing, and may leave it at that.
+            client.partitions_for_topic(topic)
             listener = Listener(assignor == "cooperative-sticky")
             listener.client = client
             client.subscribe([topic], listener=listener)

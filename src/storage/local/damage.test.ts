@@ -125,6 +125,23 @@ t.test('a damaged field outside the checksum is an error where it is read, and n
   }
 })
 
+t.test(
+  'a leader epoch that has not begun yet is an error, also where it is the latest of the log',
+  async t => {
+    const directory = await directoryOf(t)
+    const last = segments(directory).at(-1)!
+    const first = Number(basename(last, '.log'))
+    const epochAt = batchField.partitionLeaderEpoch + 3
+    for (let n = 0; n < batchCount - first; n++) flip(last, positionOf(last, n) + epochAt, 0x01)
+    fs.writeFileSync(join(directory, 'events-0', 'leader-epoch-checkpoint'), `0\n2\n0 0\n1 ${first}\n`)
+    flip(segments(directory)[0]!, epochAt, 0x01)
+    const { storage } = await open(t, directory)
+    const partition = eventsOf(storage)
+    t.same(await readAll(storage.logs, partition), ['CORRUPT_MESSAGE'])
+    t.same(await readAll(storage.logs, partition, 1), values(1, batchCount), 'and nothing else')
+  },
+)
+
 t.test("the last batch's base offset does not move the end of a log", async t => {
   const directory = await directoryOf(t)
   const path = segments(directory).at(-1)!

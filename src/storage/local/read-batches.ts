@@ -102,7 +102,8 @@ function finish(plan: ReadPlan, buffer: Buffer, read: number): BatchesRead {
   let size = 0
   // Looked for through the index, the first was held against what is before it.
   let nextOffset = plan.startOffset
-  let leaderEpoch = log.epochs.latest()
+  const firstOffset = nextOffset < 0 && read >= batchHeaderSize ? batchBaseOffset(buffer, 0) : nextOffset
+  let leaderEpoch = log.epochs.epochAt(firstOffset)
   while (read - size >= batchHeaderSize) {
     const isExpected =
       (nextOffset < 0 || startsAt(buffer, size, nextOffset)) &&
