@@ -111,8 +111,7 @@ class Terms {
     }
     if (Array.isArray(value)) {
       const items = rule?.as === 'members' ? sortedMembers(value) : value
-      const name = (item: unknown) => nameOf(this.withKnownId(item))
-      const sorted = rule?.as === 'set' ? [...items].sort((a, b) => compareText(name(a), name(b))) : items
+      const sorted = rule?.as === 'set' ? this.sorted(items) : items
       return sorted.map(item => this.value(item, step, `${path}.*`))
     }
     if (value === null || typeof value !== 'object') return value
@@ -121,9 +120,22 @@ class Terms {
     )
   }
 
+  /** By what items are called, and of two that are called nothing by what they say. */
+  private sorted(items: readonly unknown[]): unknown[] {
+    const keys = new Map(
+      items.map(item => {
+        const known = this.withKnownId(item)
+        return [item, [nameOf(known), text(known)]] as const
+      }),
+    )
+    const compare = (a: readonly string[], b: readonly string[]) =>
+      compareText(a[0]!, b[0]!) || compareText(a[1]!, b[1]!)
+    return [...items].sort((a, b) => compare(keys.get(a)!, keys.get(b)!))
+  }
+
   /** An item that is told by the id of its topic is called as that was called before: ids themselves have no order. */
   private withKnownId(item: unknown): unknown {
-    if (!isStructure(item) || item.topicId === undefined) return item
+    if (!isStructure(item) || item.topicId === undefined || isNone(item.topicId)) return item
     return { ...item, topicId: this.ids.get('topicId')?.get(text(item.topicId)) ?? '' }
   }
 
