@@ -151,6 +151,21 @@ t.test('subscriptions of client metrics', async t => {
   })
 })
 
+t.test('what is no resource makes nonsense of the whole request', async t => {
+  const services = await servicesFor(t)
+  for (const resourceType of [0, 99]) {
+    const resources = [resourceTypes.broker, resourceType].map(type => ({
+      resourceType: type,
+      resourceName: node,
+      configurationKeys: null,
+    }))
+    await t.rejects(async () => call(describeConfigs, 4, { resources }, services), {
+      name: 'INVALID_REQUEST',
+      message: `Unknown resource type ${resourceType}`,
+    })
+  }
+})
+
 t.test('everything that can be described is listed in Kafka’s order', async t => {
   const services = await servicesFor(t)
   await services.createTopic('orders')

@@ -283,14 +283,6 @@ t.test('what cannot be described is told of each resource', async t => {
   for (const name of ['a b', '']) {
     t.match(outcomes([await describe(services, topicType, name)]), [/^INVALID_TOPIC_EXCEPTION: /])
   }
-  for (const resourceType of [0, 99]) {
-    const senseless = [resources[0]!, { resourceType, resourceName: 'x', configurationKeys: null }]
-    await t.rejects(
-      async () => call(describeConfigs, 4, { resources: senseless }, services),
-      { name: 'INVALID_REQUEST', message: `Unknown resource type ${resourceType}` },
-      'what is no resource is told of the whole request',
-    )
-  }
 })
 
 t.test('configurations of a topic are set, taken away, and changed as lists', async t => {
