@@ -86,8 +86,8 @@ async function prepareProgram(source: JavaProgramSource): Promise<JavaProgram> {
   }
 }
 
-/** The folder of the classes, named for what was compiled. */
-async function compiled(home: string, name: string, sources: string[]): Promise<string> {
+/** Compiles against the jars of an installation; gives the folder of the classes, named for what was compiled. */
+export async function compiled(home: string, name: string, sources: string[]): Promise<string> {
   const hash = createHash('sha256').update(home)
   for (const source of sources) hash.update(source).update(await readFile(source))
   const classes = resolve('.cache', 'java-classes', name, hash.digest('hex').slice(0, 16))

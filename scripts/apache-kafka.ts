@@ -35,6 +35,8 @@ export interface ApacheKafkaOptions {
   directory?: string
   /** Lines of server.properties on top of the defaults. */
   overrides?: Record<string, string>
+  /** Folders of classes beside its own: plugins that the settings name. */
+  classes?: string[]
   /** The JVM's heap, as in -Xmx; Kafka's start script says 1G. */
   heap?: string
   startTimeoutMs?: number
@@ -220,7 +222,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
       `-Dlog4j2.configurationFile=${join(home, 'config', 'broker-log4j2.properties')}`,
       `-Dlog4j.configuration=file:${join(home, 'config', 'broker-log4j.properties')}`,
       '-cp',
-      join(home, 'libs', '*'),
+      [...(options.classes ?? []), join(home, 'libs', '*')].join(delimiter),
       'kafka.Kafka',
       propertiesFile,
     ],

@@ -3,12 +3,15 @@
  * before 4.0 for the versions that 4.0 removed. Each starts when it is first needed, with the settings of the broker
  * under test; two would be a lot of memory for nothing where a run is about the newest versions only.
  */
+import { resolve } from 'node:path'
 import {
   apacheKafkaBeforeRemovals,
   apacheKafkaVersion,
+  installApacheKafka,
   startApacheKafka,
 } from '../../scripts/apache-kafka.ts'
 import type { RunningBroker } from '../../scripts/broker-process.ts'
+import { compiled } from '../java-program.ts'
 import { type ApiName, apiNamed } from './apis.ts'
 import { Stage } from './stage.ts'
 
@@ -26,6 +29,9 @@ export interface Control {
 
 /** What 4.x advertises for the sake of old clients' guesses, and refuses (KAFKA-18659). */
 const firstProduceOf4 = 3
+
+/** It makes Kafka ask clients for metrics. */
+const telemetryReceiver = resolve('compat-tests', 'differential', 'TelemetryReceiver.java')
 
 export class Controls {
   private readonly settings: Record<string, string>
@@ -52,7 +58,13 @@ export class Controls {
   }
 
   private async start(release: string): Promise<Control> {
-    const broker = await startApacheKafka({ version: release, overrides: this.settings, heap: '512M' })
+    const home = await installApacheKafka(release)
+    const broker = await startApacheKafka({
+      version: release,
+      overrides: { ...this.settings, 'metric.reporters': 'TelemetryReceiver' },
+      classes: [await compiled(home, `differential-${release}`, [telemetryReceiver])],
+      heap: '512M',
+    })
     this.brokers.push(broker)
     const stage = await Stage.open(`Apache Kafka ${release}`, broker.bootstrap)
     const served = new Map(await servedBy(stage))

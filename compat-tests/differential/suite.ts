@@ -33,8 +33,8 @@ export const settings: Record<string, string> = {
   'write.caching.default': 'true',
   // Where a configuration comes from is compared, and Kafka cannot be started without one.
   'node.id': '1',
-  // Kafka asks clients for metrics only where a plugin receives them, and Ottla where it serves its own.
-  'metrics.port': '-1',
+  // Ottla asks clients for metrics where it serves its own; Kafka where a plugin receives them (controls.ts).
+  'metrics.port': '0',
 }
 
 const areas: readonly (readonly [name: string, scenarios: (seed: number) => readonly Scenario[]])[] = [

@@ -1,10 +1,12 @@
 /** The cluster: what is served, who coordinates, where things lie, who may do what; and frames that are none. */
+import { zeroUuid } from '../../../protocol-codecs/schema.ts'
 import { clusterId, frame, named, type Scenario, scenario, send, since, until } from '../scenario.ts'
 import { timeoutMs, withRecords, withTopic } from './requests.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: values that may stand for others
 type Any = any
 
+const strangeId = 'c29tZSBvdGhlciBpZCEhIQ'
 const software = { clientSoftwareName: since(3, 'differential'), clientSoftwareVersion: since(3, '1.0') }
 const aclFilter = {
   resourceTypeFilter: 1,
@@ -227,8 +229,12 @@ export const clusterScenarios: Scenario[] = [
     send('DescribeQuorum', { topics: [] } as Any),
   ]),
   scenario('telemetry', [
-    send('GetTelemetrySubscriptions', { clientInstanceId: 'c29tZSBvdGhlciBpZCEhIQ' } as Any),
-    send('PushTelemetry', { clientInstanceId: 'c29tZSBvdGhlciBpZCEhIQ', subscriptionId: 5 } as Any),
+    send('PushTelemetry', { clientInstanceId: strangeId, subscriptionId: 5 } as Any),
+    send('GetTelemetrySubscriptions', { clientInstanceId: strangeId } as Any),
+    send('GetTelemetrySubscriptions', { clientInstanceId: strangeId } as Any),
+    send('PushTelemetry', { clientInstanceId: strangeId, subscriptionId: 5 } as Any),
+    send('PushTelemetry', { clientInstanceId: zeroUuid, subscriptionId: 5 } as Any),
+    send('GetTelemetrySubscriptions', { clientInstanceId: zeroUuid } as Any, { as: 'without an id' }),
   ]),
   scenario('features are altered', [
     send('UpdateFeatures', {
