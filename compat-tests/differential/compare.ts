@@ -125,7 +125,7 @@ class Terms {
     const keys = new Map(
       items.map(item => {
         const known = this.withKnownId(item)
-        return [item, [nameOf(known), text(known)]] as const
+        return [item, [nameOf(known), text(unordered(known))]] as const
       }),
     )
     const compare = (a: readonly string[], b: readonly string[]) =>
@@ -203,6 +203,13 @@ function sortedMembers(members: readonly unknown[]): unknown[] {
     return text(rest)
   }
   return [...members].sort((a, b) => compareText(key(a), key(b)))
+}
+
+/** Lists in an order of their own. */
+function unordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(item => text(unordered(item))).sort()
+  if (!isStructure(value) || Buffer.isBuffer(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, unordered(item)]))
 }
 
 /** What an item is called, or what it says where it is called nothing. */

@@ -28,6 +28,14 @@ export type ConfiguredType = 'topic' | 'broker' | 'client-metrics'
 
 type Configs = Readonly<Record<string, string>>
 
+/** Throws where a step takes something for a list that is none, whatever it is set on: Kafka looks at that first. */
+export function requireLists(type: ConfiguredType, steps: readonly ConfigStep[]): void {
+  for (const { name, operation } of steps) {
+    if (type === 'topic' && (operation === 'APPEND' || operation === 'SUBTRACT'))
+      topicList(type, name, operation)
+  }
+}
+
 /** What is set once the steps were taken. A list that is not set starts from the default of its setting. */
 export function takeSteps(type: ConfiguredType, current: Configs, steps: readonly ConfigStep[]): Configs {
   const next = new Map(Object.entries(current))

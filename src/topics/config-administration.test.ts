@@ -395,6 +395,8 @@ t.test('an alteration of a topic is refused in the words of Kafka', async t => {
     "UNKNOWN_TOPIC_OR_PARTITION: The topic 'absent' does not exist.",
   ])
   t.match(await alter(services, [[topicType, 'a b', retention('5')]]), [/^INVALID_TOPIC_EXCEPTION/])
+  const listed: Step[] = [['retention.ms', append, '5']]
+  t.match(await alter(services, [[topicType, 'a b', listed]]), [/^INVALID_CONFIG/], 'wherever it was to go')
   t.same(await alter(services, [[topicType, '', retention('5')]]), [
     'INVALID_REQUEST: Default topic resources are not allowed.',
   ])

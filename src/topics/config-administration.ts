@@ -18,7 +18,12 @@ import {
   topicDefaults,
   topicEntries,
 } from '../settings/config-entries.ts'
-import { type ConfigStep, checkBrokerConfigs, takeSteps } from '../settings/config-operations.ts'
+import {
+  type ConfigStep,
+  checkBrokerConfigs,
+  requireLists,
+  takeSteps,
+} from '../settings/config-operations.ts'
 import { allBrokers } from '../settings/dynamic-configs.ts'
 import type { DynamicSettings } from '../settings/dynamic-settings.ts'
 import { noCompaction } from '../settings/log-settings.ts'
@@ -67,6 +72,8 @@ type Configs = Readonly<Record<string, string>>
 
 interface Wanted {
   readonly resource: ConfigResource
+  /** Throws if that could not be set on anything, whatever the resource is called. */
+  check?(): void
   /** What is to be set, given what is. */
   next(current: Configs): Configs
 }
@@ -126,10 +133,11 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
 
   /** `brokerConfigs` are as the request has left them so far. */
   function alterationOf(
-    { resource: asked, next }: Wanted,
+    { resource: asked, check, next }: Wanted,
     snapshot: CatalogSnapshot,
     brokerConfigs: Map<string, Configs>,
   ): ConfigAlteration {
+    check?.()
     const resource = checkedResource(asked)
     const { type, name } = resource
     if (type === 'broker') {
@@ -202,6 +210,7 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
       inOrder(
         resources.map(({ resource, steps }) => ({
           resource,
+          check: () => requireLists(resource.type, steps),
           next: current => takeSteps(resource.type, current, steps),
         })),
         validateOnly,
