@@ -12,7 +12,7 @@ import { clients, suiteOf } from './clients.ts'
 import { matrixAsText, matrixOf, withMatrix } from './matrix.ts'
 import { closingLine, progressLine } from './report.ts'
 import { type CapabilityResult, runCapability } from './run-suite.ts'
-import { capabilitiesOf, type Part, partLimitMs, parts } from './selection.ts'
+import { capabilitiesOf, type Part, partLimitMs, parts, triesAgain } from './selection.ts'
 
 interface Options {
   broker?: string
@@ -123,10 +123,15 @@ async function runClient(client: string, options: Options): Promise<CapabilityRe
         results.push(...without(client, chosen.slice(index), 'skip', timeIsOver(part)))
         break
       }
-      const result = await runCapability(client, capability, broker, options.seed)
-      console.log(progressLine(result))
-      if (result.details !== undefined) console.log(result.details.replace(/^/gm, '      | '))
-      results.push(result)
+      const tryIt = async () => {
+        const result = await runCapability(client, capability, broker, options.seed)
+        console.log(progressLine(result))
+        if (result.details !== undefined) console.log(result.details.replace(/^/gm, '      | '))
+        return result
+      }
+      const first = await tryIt()
+      const isTriedAgain = first.outcome === 'fail' && triesAgain[part]
+      results.push(isTriedAgain ? await tryIt() : first)
     }
   } finally {
     await finish?.()

@@ -12,6 +12,12 @@ export type Part = (typeof parts)[number]
 /** How long a part may take, installing what its clients need included. */
 export const partLimitMs: Readonly<Record<Part, number>> = { all: Number.POSITIVE_INFINITY, ci: 20 * 60_000 }
 
+/**
+ * Whether what has failed is tried once more. Clients that other people wrote have races of their own; they are for who
+ * looks at the whole matrix, and are not to keep a change from landing. A failure of the broker's comes again.
+ */
+export const triesAgain: Readonly<Record<Part, boolean>> = { all: false, ci: true }
+
 export function capabilitiesOf(part: Part, capabilities: readonly Capability[]): Capability[] {
   if (part === 'all') return [...capabilities]
   const shown = new Set<string>()
