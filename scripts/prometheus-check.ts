@@ -28,13 +28,14 @@ const rateInterval = '10s'
 /** How long all queries may take to have answers, once the load runs. */
 const patienceMs = 60_000
 /**
- * What promtool finds fault with: names that are not ours to choose. Kafka's connection-count and kafka_exporter's
+ * What promtool finds fault with: names that are not ours to choose. Kafka's counts of connections and clients and kafka_exporter's
  * sums end as if they were parts of a summary, prom-client has gauges that end in _total, and Kafka names a label
  * logDirectory, which what is ours takes over so that the two can be joined.
  */
 const knownFaults = new RegExp(
   `^(${[
     'kafka_server_socket_server_metrics_connection_count',
+    'kafka_server_client_metrics_instance_count',
     'kafka_consumergroup_(current_offset|lag)_sum',
     'kafka_log_logmanager_logdirectoryoffline',
     'ottla_disk_(usable|total)_bytes',
