@@ -50,6 +50,8 @@ export interface DrivenClient {
   cooperative?: string
   /** How long no member of a group may have joined again before what was under way in the client has ended. */
   restMs?: number
+  /** Where the client itself now and then fails, so that a change is not to wait for it. */
+  notInCi?: readonly Area[]
   lacks: Partial<Record<Need, string>>
 }
 
@@ -87,6 +89,7 @@ export function suiteOf(client: DrivenClient): Suite {
       return {
         name,
         area,
+        ...(area !== undefined && client.notInCi?.includes(area) ? { ci: false } : undefined),
         timeLimitMs,
         test: async context => {
           if (reason !== undefined) throw new Skipped(reason)

@@ -7,6 +7,8 @@ export const { prepare, capabilities } = suiteOf({
   prepare: () => pythonDriver('kafka-python'),
   assignors: ['range', 'roundrobin', 'sticky'],
   cooperative: 'cooperative-sticky',
+  // Its members may never begin with their heartbeats; see FINDINGS.md.
+  notInCi: ['groups', 'cooperative', 'static members'],
   lacks: {
     'null header values': 'its producer takes bytes only',
     'records of nothing': 'its producer wants a key or a value',
