@@ -15,7 +15,7 @@ import type { fetchRequest, fetchResponse } from '../../protocol-codecs/messages
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import type { LogChange, ReadOutcome, ReadResult, Watch } from '../storage/partition-log.ts'
 import { DelayedFetch } from './delayed-fetch.ts'
-import type { FetchPartition } from './fetch-partition.ts'
+import { type FetchPartition, inOrderOfAnswer } from './fetch-partition.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 import { type Answer, closeConnection, type RequestContext } from './handler.ts'
 import { epochEnd, leaderEpochProblem } from './leader-epoch.ts'
@@ -262,7 +262,8 @@ export class FetchExchange {
     let group: (typeof responses)[number] | undefined
     let leaderIsOther = false
     let next = 0
-    for (const partition of this.inOrderOfAnswer()) {
+    // Without verdicts all are there.
+    for (const partition of this.verdicts === undefined ? this.looked : inOrderOfAnswer(this.looked)) {
       const verdict = this.verdicts?.get(partition)
       let entry: PartitionResponse
       if (verdict !== undefined) {
@@ -296,13 +297,6 @@ export class FetchExchange {
       responses,
     }
     return leaderIsOther ? { ...response, nodeEndpoints: this.endpoints() } : response
-  }
-
-  /** As in Kafka, what there is not comes last. */
-  private inOrderOfAnswer(): readonly FetchPartition[] {
-    if (this.verdicts === undefined) return this.looked
-    const isThere = (partition: FetchPartition) => partition.missing === 'NONE'
-    return [...this.looked.filter(isThere), ...this.looked.filter(partition => !isThere(partition))]
   }
 
   private served(partition: FetchPartition, result: ReadResult): PartitionResponse {

@@ -78,6 +78,13 @@ export function findTopic(
   return byId ? snapshot.topicsById.get(named.topicId) : snapshot.topics.get(named.topic)
 }
 
+/** As they stand in an answer. As in Kafka, what there is not comes last. */
+export function inOrderOfAnswer(partitions: readonly FetchPartition[]): readonly FetchPartition[] {
+  const isThere = (partition: FetchPartition) => partition.missing === 'NONE'
+  if (partitions.every(isThere)) return partitions
+  return [...partitions.filter(isThere), ...partitions.filter(partition => !isThere(partition))]
+}
+
 /** The partitions of a request without session. */
 export function wantedPartitions(
   topics: readonly FetchTopicRequest[],

@@ -1,7 +1,7 @@
 /**
  * Fetch: a consumer reads, and waits where there is nothing to read. Versions 0-3, whose consumers read older
- * formats than the stored one, go by `legacy-fetch.ts`. Followers do not exist here, so a request is always a
- * consumer's. Fetch never creates topics.
+ * formats than the stored one, go by `legacy-fetch.ts`. Followers do not exist here, and who says to be one is refused.
+ * Fetch never creates topics.
  *
  * This file deals with sessions (KIP-227); reading and waiting is `fetch-exchange.ts`.
  */

@@ -18,7 +18,7 @@ import type { fetchRequest, fetchResponse } from '../../protocol-codecs/messages
 import { batchesIn } from '../../protocol-codecs/record-batch.ts'
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import { FetchExchange, limitsOf } from './fetch-exchange.ts'
-import { type FetchPartition, wantedPartitions } from './fetch-partition.ts'
+import { type FetchPartition, inOrderOfAnswer, wantedPartitions } from './fetch-partition.ts'
 import type { Answer, RequestContext } from './handler.ts'
 import type { Services } from './services.ts'
 
@@ -40,11 +40,11 @@ export async function fetchMessageSets(
 
   const magic: Magic = context.apiVersion < firstVersionWithMagic1 ? 0 : 1
   const responses: Response['responses'][number][] = []
-  let asked = 0
+  const asked = inOrderOfAnswer(partitions).values()
   for (const topic of answer.responses) {
     const converted: PartitionResponse[] = []
     for (const partition of topic.partitions) {
-      converted.push(await convert(partition, partitions[asked++]!, magic, services))
+      converted.push(await convert(partition, asked.next().value!, magic, services))
     }
     responses.push({ ...topic, partitions: converted })
   }

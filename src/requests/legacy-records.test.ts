@@ -278,6 +278,19 @@ t.test('batches are given as message sets of the format that the version reads',
   )
 })
 
+t.test('what there is not is answered last, and no other is taken for it', async t => {
+  const services = await broker(t)
+  services.append('orders', 0, 'a', 'b')
+  const { topics, ...terms } = fetchOf(1)
+  const unknown = { topic: 'unknown', partitions: fetchOf(0).topics[0]!.partitions }
+  const { responses } = await call(fetch, 1, { ...terms, topics: [unknown, ...topics] }, services)
+  t.same(
+    responses.map(({ topic }) => topic),
+    ['orders', 'unknown'],
+  )
+  t.same(told(Buffer.from(responses[0]!.partitions[0]!.records!)), ['1 b'])
+})
+
 t.test(
   'the first batch is given whole, further ones while they are no larger than what was read',
   async t => {
