@@ -5,6 +5,7 @@
  */
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { type BrokerLogLevel, brokerLogLevels, type Loggers, rootLogger } from '../platform/loggers.ts'
+import { brokerIdIn } from '../settings/broker-id.ts'
 import { configOperations } from '../settings/config-operations.ts'
 import { configSources } from '../settings/dynamic-settings.ts'
 import { invalid } from './config-resources.ts'
@@ -25,8 +26,7 @@ export function describeLoggers(
   names: ReadonlySet<string> | undefined,
 ) {
   if (brokerName === '') throw invalid('Broker id must not be empty')
-  if (!isInteger(brokerName)) throw invalid(`Broker id must be an integer, but it is: ${brokerName}`)
-  if (Number(brokerName) !== nodeId) {
+  if (brokerIdIn(brokerName, 'Broker') !== nodeId) {
     throw invalid(`Unexpected broker id, expected ${nodeId} but received ${brokerName}`)
   }
   return loggers
@@ -51,10 +51,8 @@ export function alterLoggers(
   operations: readonly LoggerOperation[],
   validateOnly: boolean,
 ): void {
-  if (!isInteger(brokerName)) throw invalid(`Node id must be an integer, but it is: ${brokerName}`)
-  if (Number(brokerName) !== nodeId) {
-    throw invalid(`Unexpected node id. Expected ${nodeId}, but received ${Number(brokerName)}`)
-  }
+  const id = brokerIdIn(brokerName, 'Node')
+  if (id !== nodeId) throw invalid(`Unexpected node id. Expected ${nodeId}, but received ${id}`)
   const wanted = operations.map(operation => [operation.name, wantedLevel(operation, loggers)] as const)
   if (validateOnly) return
   for (const [name, level] of wanted) loggers.setLevel(name, level)
@@ -84,8 +82,4 @@ function wantedLevel(
     'INVALID_CONFIG',
     `Cannot set the log level of ${name} to ${value} as it is not a supported log level. Valid log levels are ${valid}`,
   )
-}
-
-function isInteger(text: string): boolean {
-  return /^[+-]?\d+$/.test(text)
 }

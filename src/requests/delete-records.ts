@@ -28,15 +28,19 @@ export const deleteRecords = handler({
 
   async handle(request, services) {
     const snapshot = services.catalog.current()
-    const topics = withPartitions(request.topics).map(async ({ name, partitions }) => {
-      const topic = snapshot.topics.get(name)
-      return {
-        name,
-        partitions: await Promise.all(
-          partitions.map(({ partitionIndex, offset }) => moveStart(topic, partitionIndex, offset, services)),
-        ),
-      }
-    })
+    const topics = withPartitions(request.topics, ({ partitions }) => partitions).map(
+      async ({ name, partitions }) => {
+        const topic = snapshot.topics.get(name)
+        return {
+          name,
+          partitions: await Promise.all(
+            partitions.map(({ partitionIndex, offset }) =>
+              moveStart(topic, partitionIndex, offset, services),
+            ),
+          ),
+        }
+      },
+    )
     return { throttleTimeMs: 0, topics: await Promise.all(topics) }
   },
 

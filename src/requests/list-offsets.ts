@@ -52,7 +52,10 @@ export const listOffsets = handler({
     const isolation = isolationOf(request.isolationLevel)
     const snapshot = services.catalog.current()
     const repeated = context.apiVersion === 0 ? none : repeatedPartitions(request.topics)
-    const asked = context.apiVersion === 0 ? request.topics : withPartitions(request.topics)
+    const asked =
+      context.apiVersion === 0
+        ? request.topics
+        : withPartitions(request.topics, ({ partitions }) => partitions)
     const topics = asked.map(async ({ name, partitions }) => ({
       name,
       partitions: await Promise.all(

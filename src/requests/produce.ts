@@ -14,6 +14,7 @@ import type { CatalogPartition, CatalogTopic } from '../storage/topic-catalog.ts
 import { type Answer, closeConnection, handler, noResponse, type RequestContext } from './handler.ts'
 import { produceMessageSets } from './legacy-produce.ts'
 import type { Services } from './services.ts'
+import { withPartitions } from './with-partitions.ts'
 
 type Request = Infer<typeof produceRequest>
 type Response = InferInput<typeof produceResponse>
@@ -249,15 +250,9 @@ function withoutRecords({ topicData, ...rest }: Request): Request {
   }
 }
 
-/** Kafka has no place in its answer for a topic of which nothing was sent. */
 function withoutEmptyTopics(request: Request): Request {
-  const { topicData } = request
-  if (topicData.every(hasPartitions)) return request
-  return { ...request, topicData: topicData.filter(hasPartitions) }
-}
-
-function hasPartitions({ partitionData }: Request['topicData'][number]): boolean {
-  return partitionData.length > 0
+  const topicData = withPartitions(request.topicData, ({ partitionData }) => partitionData)
+  return topicData === request.topicData ? request : { ...request, topicData }
 }
 
 function resultResponse(index: number, result: AppendResult): PartitionResponse {

@@ -7,6 +7,7 @@
  */
 import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import type { Logger } from '../platform/logger.ts'
+import { brokerIdIn } from '../settings/broker-id.ts'
 import { findBrokerSetting } from '../settings/broker-settings.ts'
 import { checkClientMetricsConfigs } from '../settings/client-metrics-settings.ts'
 import {
@@ -226,11 +227,6 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
 function requireTopicName(name: string): void {
   const problem = topicNameProblem(name)
   if (problem !== undefined) throw new ProtocolError('INVALID_TOPIC_EXCEPTION', problem)
-}
-
-function brokerIdIn(name: string, what: string): number {
-  if (/^[+-]?\d+$/.test(name)) return Number(name)
-  throw new ProtocolError('INVALID_REQUEST', `${what} id must be an integer, but it is: ${name}`)
 }
 
 /** What leads from one to the other; null takes away. */
