@@ -5,12 +5,10 @@
  * member program and its own eyes (`GroupClient`).
  */
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { TestContext } from './capability.ts'
-import type { MemberEvent, MemberSettings } from './member-process.ts'
+import type { MemberSettings } from './member-process.ts'
+import { type MemberProcess, moduleProgram, type StartMember } from './member-programs.ts'
 import { type Collector, collector, eventually } from './wait-for.ts'
 
 export interface Ownership {
@@ -19,23 +17,6 @@ export interface Ownership {
   instanceId?: string | null
   owned: number[]
 }
-
-/** A process that is a member, however it was started and is talked to. */
-export interface MemberProcess {
-  pid: number
-  /** Says goodbye, and resolves when the process has ended. */
-  leave(): Promise<void>
-  kill9(): Promise<void>
-  /** SIGSTOP and SIGCONT: a process that has stalled, and goes on as if nothing had been. */
-  suspend(): void
-  proceed(): void
-}
-
-export type StartMember = (
-  context: TestContext,
-  settings: MemberSettings,
-  tell: (event: MemberEvent) => void,
-) => MemberProcess
 
 /** What a client can do for these tests. */
 export interface GroupClient {
@@ -194,7 +175,7 @@ function startMember(
   const failures = collector<string>()
   let memberId: string | undefined
   let timesJoined = 0
-  const start = program instanceof URL ? forkMember(program) : program
+  const start = program instanceof URL ? moduleProgram(program) : program
   const started = start(context, settings, message => {
     const { pid } = started
     if (message.event === 'joined') {
@@ -211,30 +192,6 @@ function startMember(
     }
   })
   return { ...started, memberId: () => memberId, timesJoined: () => timesJoined, failures }
-}
-
-function forkMember(program: URL): StartMember {
-  return (context, settings, tell) => {
-    const child = fork(fileURLToPath(program), [JSON.stringify(settings)], { stdio: 'ignore' })
-    child.on('message', (message: MemberEvent) => tell(message))
-    const ended = once(child, 'exit')
-    const kill9 = async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGKILL')
-      await ended
-    }
-    context.cleanUp(kill9)
-    return {
-      pid: child.pid!,
-      async leave() {
-        child.send('leave')
-        await ended
-      },
-      kill9,
-      suspend: () => void child.kill('SIGSTOP'),
-      proceed: () => void child.kill('SIGCONT'),
-    }
-  }
 }
 
 function isShared(owners: Ownership[], members: Member[], partitions: number): boolean {

@@ -4,10 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import type { Capability, TestContext } from './capability.ts'
-import { type GroupClient, groupUnderTest, nothingLost } from './group-under-test.ts'
+import { type GroupClient, type GroupUnderTest, groupUnderTest, nothingLost } from './group-under-test.ts'
 import { sessionTimeoutMs } from './member-process.ts'
 
-async function staticMemberReturns(client: GroupClient, context: TestContext): Promise<void> {
+/** The group as it is then: of `first`, `second` and `third`, of whom the second has come back. */
+export async function staticMemberReturns(
+  client: GroupClient,
+  context: TestContext,
+): Promise<GroupUnderTest> {
   const group = await groupUnderTest(client, context, 6)
   const members = ['first', 'second', 'third'].map(id => group.addMember(id))
   await group.deliversToOwners(members)
@@ -28,6 +32,11 @@ async function staticMemberReturns(client: GroupClient, context: TestContext): P
   await group.deliversToOwners(members)
   assert.deepEqual(joins(), joinsBefore, 'the others had to rebalance for a static member that came back')
   await nothingLost(group, await stopProducing())
+  return group
+}
+
+async function staticMemberIsTold(client: GroupClient, context: TestContext): Promise<void> {
+  const group = await staticMemberReturns(client, context)
   const owners = await (await client.openOwners(context))(group.groupId, group.topic)
   const instanceIds = owners.flatMap(({ instanceId }) => instanceId ?? [])
   if (instanceIds.length > 0) assert.deepEqual(instanceIds.sort(), ['first', 'second', 'third'])
@@ -60,7 +69,7 @@ async function staticMemberIsFenced(client: GroupClient, context: TestContext): 
 type StaticMemberTest = (client: GroupClient, context: TestContext) => Promise<void>
 
 const tests: [string, StaticMemberTest][] = [
-  ['a static member coming back in time', staticMemberReturns],
+  ['a static member coming back in time', staticMemberIsTold],
   ['a static member that does not come back', staticMemberExpires],
   ['two members with one group.instance.id', staticMemberIsFenced],
 ]

@@ -1,5 +1,5 @@
 /** aiokafka: the client of Python's asyncio, speaking versions of some years ago. */
-import { suiteOf } from '../driven-clients/driven-client.ts'
+import { suiteOf } from '../driven-clients/suite-of.ts'
 import { pythonDriver } from '../driven-clients/toolchains.ts'
 
 export const { prepare, capabilities } = suiteOf({

@@ -1,5 +1,5 @@
 /** confluent-kafka-python: librdkafka as Python services have it. */
-import { suiteOf } from '../driven-clients/driven-client.ts'
+import { suiteOf } from '../driven-clients/suite-of.ts'
 import { pythonDriver } from '../driven-clients/toolchains.ts'
 
 export const { prepare, capabilities } = suiteOf({

@@ -195,12 +195,11 @@ export const consumeCapabilities: DrivenCapability[] = inArea('consume', [
   {
     name: 'commit offsets of one’s own choice, and start there after a crash',
     area: 'commit',
-    needs: ['commit when told'],
     timeLimitMs: 60_000,
     test: commitsWhenTold,
   },
   { name: 'seek back and forth', area: 'seek', test: seeks },
-  { name: 'seek by time', area: 'timestamps', needs: ['record timestamps'], test: seeksToTime },
+  { name: 'seek by time', area: 'timestamps', test: seeksToTime },
   { name: 'the first and last offset, and none for the future', area: 'timestamps', test: listsOffsets },
   { name: 'pause and resume a partition', needs: ['pausing'], test: pausesAndResumes },
 ])

@@ -6,8 +6,10 @@
 import assert from 'node:assert/strict'
 import { inArea, type TestContext } from '../capability.ts'
 import { groupCapabilitiesOf } from '../group-capabilities.ts'
-import { type GroupClient, groupUnderTest, type MemberProcess, nothingLost } from '../group-under-test.ts'
+import { type GroupClient, groupUnderTest, nothingLost } from '../group-under-test.ts'
 import { type MemberEvent, type MemberSettings, sessionTimeoutMs } from '../member-process.ts'
+import type { MemberProcess } from '../member-programs.ts'
+import { staticMemberReturns } from '../static-member-capabilities.ts'
 import { eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import type { Driver, DriverError } from './driver.ts'
@@ -156,28 +158,9 @@ async function keepsWhatStays(subject: Subject, context: TestContext): Promise<v
   await owns(first, 6)
 }
 
-async function staticMemberReturns(subject: Subject, context: TestContext): Promise<void> {
+async function staticMemberComesBack(subject: Subject, context: TestContext): Promise<void> {
   const client = groupClientOf(subject, subject.client.assignors[0]!)
-  const group = await groupUnderTest(client, context, 6)
-  const members = ['first', 'second', 'third'].map(id => group.addMember(id))
-  await group.deliversToOwners(members)
-  const before = await group.settled(members)
-  const partitionsOfMember = (owners: Map<number, number>, pid: number) =>
-    [...owners].filter(([, owner]) => owner === pid).map(([partition]) => partition)
-  const stopProducing = await group.startProducing()
-  const gone = members[1]!
-  const joins = () => [members[0]!, members[2]!].map(member => member.timesJoined())
-  const joinsBefore = joins()
-  await gone.kill9()
-  const returned = group.addMember('second')
-  members[1] = returned
-  const returnedAt = performance.now()
-  const after = await group.settled(members)
-  assert.ok(performance.now() - returnedAt < sessionTimeoutMs - 1_000, 'the returning member had to wait')
-  assert.deepEqual(partitionsOfMember(after, returned.pid), partitionsOfMember(before, gone.pid))
-  await group.deliversToOwners(members)
-  assert.deepEqual(joins(), joinsBefore, 'the others had to rebalance for a static member that came back')
-  await nothingLost(group, await stopProducing())
+  const group = await staticMemberReturns(client, context)
   if (subject.client.lacks['instance ids in descriptions'] !== undefined) return
   const described = await subject
     .open(context)
@@ -234,7 +217,7 @@ export function groupCapabilities(subject: Subject): DrivenCapability[] {
       area: 'static members',
       needs: ['static members'],
       timeLimitMs: 60_000,
-      test: staticMemberReturns,
+      test: staticMemberComesBack,
     },
     {
       name: 'two members with one group.instance.id',

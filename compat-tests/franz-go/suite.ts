@@ -1,5 +1,5 @@
 /** franz-go: the Go client that speaks the newest versions and is cooperative unless told otherwise. */
-import { suiteOf } from '../driven-clients/driven-client.ts'
+import { suiteOf } from '../driven-clients/suite-of.ts'
 import { goDriver } from '../driven-clients/toolchains.ts'
 
 export const { prepare, capabilities } = suiteOf({

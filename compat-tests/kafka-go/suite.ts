@@ -1,5 +1,5 @@
 /** segmentio's kafka-go: readers and writers in the manner of Go's standard library, speaking old versions. */
-import { suiteOf } from '../driven-clients/driven-client.ts'
+import { suiteOf } from '../driven-clients/suite-of.ts'
 import { goDriver } from '../driven-clients/toolchains.ts'
 
 export const { prepare, capabilities } = suiteOf({

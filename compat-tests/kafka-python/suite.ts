@@ -1,5 +1,5 @@
 /** kafka-python: the client in pure Python, in its current generation. */
-import { suiteOf } from '../driven-clients/driven-client.ts'
+import { suiteOf } from '../driven-clients/suite-of.ts'
 import { pythonDriver } from '../driven-clients/toolchains.ts'
 
 export const { prepare, capabilities } = suiteOf({

@@ -9,10 +9,9 @@ import { createInterface } from 'node:readline'
 import { ApacheKafkaUnavailable, installApacheKafkaTools } from '../../scripts/apache-kafka.ts'
 import { Skipped } from '../capability.ts'
 import { succeeds } from '../debian-packages.ts'
-import type { StartMember } from '../group-under-test.ts'
 import { prepareKcat } from '../kcat/kcat.ts'
 import { sessionTimeoutMs } from '../member-process.ts'
-import { commandProgram, memberOf } from '../member-programs.ts'
+import { commandProgram, memberOf, type StartMember } from '../member-programs.ts'
 
 export const kinds = ['kafkajs', 'java', 'kcat'] as const
 export type Kind = (typeof kinds)[number]
