@@ -1,8 +1,10 @@
 /**
  * What the admin client relies on: topics, their offsets and records, groups and their offsets.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { collector, eventually } from '../wait-for.ts'
 import {
   collectInto,
@@ -13,10 +15,8 @@ import {
   createTopic,
   errorCode,
   groupStates,
-  numberedValues,
   readTopics,
   type StoredRecord,
-  texts,
 } from './client.ts'
 import type { Admin, Settings } from './package.ts'
 

@@ -200,14 +200,5 @@ export async function commit(
   )
 }
 
-/** `count` values of different lengths, each recognisable. */
-export function numberedValues(count: number, label = 'value'): string[] {
-  return Array.from({ length: count }, (_, index) => `${label}-${index}-${'x'.repeat((index * 37) % 400)}`)
-}
-
-export function texts(records: StoredRecord[]): string[] {
-  return records.map(({ value }) => String(value))
-}
-
 /** How the client numbers the states of a group. */
 export const groupStates = { stable: 3, dead: 4, empty: 5 }

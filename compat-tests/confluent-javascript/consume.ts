@@ -2,8 +2,11 @@
  * What the consumer relies on, one member at a time: where it starts, where it goes on, how it is steered. Groups of
  * several members are in groups.ts.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
+import { filledTopic } from '../kafkajs-interface.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { collector, eventually } from '../wait-for.ts'
 import {
   collectInto,
@@ -13,29 +16,12 @@ import {
   connectedConsumer,
   connectedProducer,
   createTopic,
-  numberedValues,
   type StoredRecord,
   storedRecord,
-  texts,
 } from './client.ts'
 import type { Consumer } from './package.ts'
 
-/** A topic that holds these values, round-robin over the partitions. */
-async function filledTopic(
-  context: TestContext,
-  label: string,
-  values: string[],
-  partitions = 1,
-): Promise<string> {
-  const topic = await createTopic(context, label, partitions)
-  const producer = await connectedProducer(context)
-  const messages = values.map((value, index) => ({ value, partition: index % partitions }))
-  for (let start = 0; start < messages.length; start += 10) {
-    await producer.send({ topic, messages: messages.slice(start, start + 10) })
-  }
-  await producer.disconnect()
-  return topic
-}
+const client = { createTopic, connectedProducer }
 
 function untilAssigned(consumer: Consumer, count: number): Promise<unknown> {
   return eventually(
@@ -47,7 +33,7 @@ function untilAssigned(consumer: Consumer, count: number): Promise<unknown> {
 
 async function readsFromBeginning(context: TestContext): Promise<void> {
   const values = numberedValues(300)
-  const topic = await filledTopic(context, 'from-beginning', values, 3)
+  const topic = await filledTopic(client, context, 'from-beginning', values, 3)
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
   await consumer.subscribe({ topics: [topic] })
@@ -57,7 +43,7 @@ async function readsFromBeginning(context: TestContext): Promise<void> {
 }
 
 async function readsOnlyNew(context: TestContext): Promise<void> {
-  const topic = await filledTopic(context, 'only-new', numberedValues(50, 'old'))
+  const topic = await filledTopic(client, context, 'only-new', numberedValues(50, 'old'))
   const groupId = context.uniqueName('group')
   const consumer = await connectedConsumer(context, { kafkaJS: { groupId, fromBeginning: false } })
   const records = collector<StoredRecord>()
@@ -84,7 +70,7 @@ async function readsOnlyNew(context: TestContext): Promise<void> {
 
 async function resolvesBatches(context: TestContext): Promise<void> {
   const values = numberedValues(100)
-  const topic = await filledTopic(context, 'batches', values)
+  const topic = await filledTopic(client, context, 'batches', values)
   const groupId = context.uniqueName('group')
   const first = await connectedConsumer(context, { kafkaJS: { groupId, autoCommit: false } })
   const resolved = collector<StoredRecord>()
@@ -117,7 +103,7 @@ async function resolvesBatches(context: TestContext): Promise<void> {
 
 async function seeks(context: TestContext): Promise<void> {
   const values = numberedValues(100)
-  const topic = await filledTopic(context, 'seek', values)
+  const topic = await filledTopic(client, context, 'seek', values)
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
   await consumer.subscribe({ topics: [topic] })
@@ -133,7 +119,7 @@ async function seeks(context: TestContext): Promise<void> {
 
 async function recoversFromOutOfRange(context: TestContext): Promise<void> {
   const values = numberedValues(30)
-  const topic = await filledTopic(context, 'out-of-range', values)
+  const topic = await filledTopic(client, context, 'out-of-range', values)
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
   await consumer.subscribe({ topics: [topic] })
@@ -200,7 +186,7 @@ async function pausesAndResumes(context: TestContext): Promise<void> {
 
 async function commitsByHand(context: TestContext): Promise<void> {
   const values = numberedValues(60)
-  const topic = await filledTopic(context, 'manual-commit', values)
+  const topic = await filledTopic(client, context, 'manual-commit', values)
   const groupId = context.uniqueName('group')
   const first = await connectedConsumer(context, { kafkaJS: { groupId, autoCommit: false } })
   const seen = collector<StoredRecord>()
@@ -225,7 +211,7 @@ async function commitsByHand(context: TestContext): Promise<void> {
 
 async function commitsByItself(context: TestContext): Promise<void> {
   const values = numberedValues(50)
-  const topic = await filledTopic(context, 'auto-commit', values)
+  const topic = await filledTopic(client, context, 'auto-commit', values)
   const groupId = context.uniqueName('group')
   const first = await connectedConsumer(context, { kafkaJS: { groupId, autoCommitInterval: 200 } })
   const seen = collector<StoredRecord>()
@@ -269,9 +255,9 @@ async function subscribesByRegex(context: TestContext): Promise<void> {
 
 async function readsSeveralTopics(context: TestContext): Promise<void> {
   const topics = [
-    await filledTopic(context, 'several-a', numberedValues(30, 'a'), 2),
-    await filledTopic(context, 'several-b', numberedValues(40, 'b'), 1),
-    await filledTopic(context, 'several-c', numberedValues(50, 'c'), 3),
+    await filledTopic(client, context, 'several-a', numberedValues(30, 'a'), 2),
+    await filledTopic(client, context, 'several-b', numberedValues(40, 'b'), 1),
+    await filledTopic(client, context, 'several-c', numberedValues(50, 'c'), 3),
   ]
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
@@ -308,7 +294,7 @@ async function waitsForData(context: TestContext): Promise<void> {
 
 async function readsMoreThanFits(context: TestContext): Promise<void> {
   const values = Array.from({ length: 12 }, (_, index) => String(index).repeat(50_000))
-  const topic = await filledTopic(context, 'small-fetches', values, 2)
+  const topic = await filledTopic(client, context, 'small-fetches', values, 2)
   // Every single record is larger than all limits, and still the consumer must get ahead.
   const consumer = await connectedConsumer(context, {
     librdkafka: { 'fetch.message.max.bytes': 1_000, 'fetch.max.bytes': 2_000, 'message.max.bytes': 1_000 },

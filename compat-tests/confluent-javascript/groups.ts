@@ -2,10 +2,12 @@
  * Groups of two to five members of @confluentinc/kafka-javascript, each a process: with librdkafka's default assignors,
  * cooperatively, and static ones.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { cooperativeCapabilitiesOf, groupCapabilitiesOf } from '../group-capabilities.ts'
 import type { GroupClient } from '../group-under-test.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { staticMemberCapabilitiesOf } from '../static-member-capabilities.ts'
 import { collector } from '../wait-for.ts'
 import {
@@ -16,9 +18,7 @@ import {
   connectedProducer,
   createTopic,
   groupStates,
-  numberedValues,
   type StoredRecord,
-  texts,
 } from './client.ts'
 
 const groupClient: GroupClient = {

@@ -3,25 +3,21 @@
  * acknowledgements are checked for the offsets that they promise, and compressed batches are read by kafkajs as well,
  * which shows that they were compressed.
  */
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
 import {
   connectedProducer as connectedKafkajsProducer,
   readTopics as readWithKafkajs,
-  texts as textsOfKafkajs,
 } from '../kafkajs/client.ts'
 import { type CodecName, useCodec } from '../kafkajs/codecs.ts'
-import {
-  connectedAdmin,
-  connectedProducer,
-  createTopic,
-  errorCode,
-  numberedValues,
-  readTopics,
-  texts,
-} from './client.ts'
+import { carriesBigMessages, partitionsByKey } from '../kafkajs-interface.ts'
+import { numberedValues, texts } from '../record-values.ts'
+import { connectedAdmin, connectedProducer, createTopic, errorCode, readTopics } from './client.ts'
 import { loadKafka } from './package.ts'
+
+const client = { createTopic, connectedProducer, readTopics }
 
 /** Each codec of the client, and what kafkajs reads it with. */
 const codecs = [
@@ -70,7 +66,7 @@ async function producesCompressed(
   const records = await readTopics(context, [topic], values.length)
   assert.deepEqual(texts(records), values)
   assert.ok(records.every(({ headers }) => String(headers?.codec) === codec))
-  assert.deepEqual(textsOfKafkajs(await readWithKafkajs(context, [topic], values.length)), values)
+  assert.deepEqual(texts(await readWithKafkajs(context, [topic], values.length)), values)
   assert.ok(decompressions() >= batches.length - 1, `only ${decompressions()} batches were compressed`)
 }
 
@@ -161,19 +157,6 @@ async function keepsBytes(context: TestContext): Promise<void> {
   assert.deepEqual(pairs(await readTopics(context, [other], 1)), [{ key: empty, value: empty }])
 }
 
-async function carriesBigMessages(context: TestContext): Promise<void> {
-  const topic = await createTopic(context, 'big', 2)
-  const producer = await connectedProducer(context)
-  const values = Array.from({ length: 6 }, () => randomBytes(900_000))
-  for (const [index, value] of values.entries()) {
-    await producer.send({ topic, messages: [{ key: String(index), value, partition: index % 2 }] })
-  }
-  const records = await readTopics(context, [topic], values.length)
-  for (const { key, value } of records) {
-    assert.ok(value!.equals(values[Number(String(key))]!), `the value of key ${key} came back different`)
-  }
-}
-
 async function refusesTooBig(context: TestContext): Promise<void> {
   const topic = await createTopic(context, 'too-big')
   // The client has a limit of its own, which would keep the message from the broker.
@@ -184,25 +167,6 @@ async function refusesTooBig(context: TestContext): Promise<void> {
   const records = await readTopics(context, [topic], 1)
   assert.deepEqual(texts(records), ['fits'])
   assert.equal(records[0]!.offset, 0, 'the refused record took an offset')
-}
-
-async function partitionsByKey(context: TestContext): Promise<void> {
-  const topic = await createTopic(context, 'keys', 6)
-  const producer = await connectedProducer(context)
-  const keys = Array.from({ length: 40 }, (_, index) => `customer-${index}`)
-  for (let round = 0; round < 10; round++) {
-    await producer.send({ topic, messages: keys.map(key => ({ key, value: `${key} ${round}` })) })
-  }
-  const records = await readTopics(context, [topic], keys.length * 10)
-  for (const key of keys) {
-    const stored = records.filter(record => String(record.key) === key)
-    assert.equal(new Set(stored.map(({ partition }) => partition)).size, 1, `${key} is in several partitions`)
-    assert.deepEqual(
-      texts(stored),
-      Array.from({ length: 10 }, (_, round) => `${key} ${round}`),
-    )
-  }
-  assert.ok(new Set(records.map(({ partition }) => partition)).size > 1, 'all keys in one partition')
 }
 
 async function keepsTimestamps(context: TestContext): Promise<void> {
@@ -267,9 +231,9 @@ export const produceCapabilities: Capability[] = inArea('produce', [
   { name: 'send one batch over several topics', test: sendsBatchOverTopics },
   { name: 'headers: several values, binary, empty', area: 'headers', test: keepsHeaders },
   { name: 'null, empty and binary keys and values', test: keepsBytes },
-  { name: 'messages of 900 KB', area: 'sizes', test: carriesBigMessages },
+  { name: 'messages of 900 KB', area: 'sizes', test: context => carriesBigMessages(client, context) },
   { name: 'a message over the limit is refused', area: 'sizes', test: refusesTooBig },
-  { name: 'the order within a key and its one partition', test: partitionsByKey },
+  { name: 'the order within a key and its one partition', test: context => partitionsByKey(client, context) },
   { name: 'CreateTime and LogAppendTime timestamps', area: 'timestamps', test: keepsTimestamps },
   { name: 'many sends at once, each acknowledged with its own offset', test: sendsConcurrently },
   { name: 'a topic created by the first send', area: 'topics', test: createsTopicOnSend },

@@ -2,9 +2,11 @@
  * The broker killed with -9 in the middle of work and started again on the same data: what was acknowledged is there,
  * once and in order where that was promised, and groups go on where they had committed. The clients live through it.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
 import { committedOffsets, connectedAdmin as connectedKafkajsAdmin } from '../kafkajs/client.ts'
+import { texts } from '../record-values.ts'
 import { collector } from '../wait-for.ts'
 import {
   collectInto,
@@ -14,7 +16,6 @@ import {
   createTopic,
   readTopics,
   type StoredRecord,
-  texts,
 } from './client.ts'
 
 /** librdkafka waits up to ten seconds before it connects again, and kafkajs's vocabulary has it give up after five tries. */

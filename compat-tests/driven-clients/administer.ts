@@ -1,6 +1,8 @@
 /** What an administrator is relied on for: topics, configs, groups and their offsets, records, the cluster. */
+
 import assert from 'node:assert/strict'
 import { inArea, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import type { DriverError, TopicToCreate } from './driver.ts'
@@ -11,7 +13,6 @@ import {
   numberedValues,
   partitionsOf,
   readTopic,
-  texts,
   topicAnswers,
 } from './topics.ts'
 

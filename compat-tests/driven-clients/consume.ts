@@ -2,21 +2,15 @@
  * What a consumer is relied on for, one at a time: where it starts, where it goes on, how it is steered. Groups of
  * several members are in groups.ts.
  */
+
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { inArea, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import type { Driver } from './driver.ts'
-import {
-  createTopic,
-  filledTopic,
-  numberedValues,
-  partitionsOf,
-  readTopic,
-  texts,
-  valuesOnly,
-} from './topics.ts'
+import { createTopic, filledTopic, numberedValues, partitionsOf, readTopic, valuesOnly } from './topics.ts'
 
 async function readsAll(subject: Subject, context: TestContext): Promise<void> {
   const values = numberedValues(3_000)

@@ -2,9 +2,11 @@
  * What a producer is relied on for. Everything sent is read back by a reader of its own and compared, byte for byte
  * where bytes are the point; acknowledgements are checked for the offsets that they promise.
  */
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { inArea, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { collector, eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import {
@@ -22,7 +24,6 @@ import {
   numberedValues,
   partitionsOf,
   readTopic,
-  texts,
   valuesOnly,
 } from './topics.ts'
 

@@ -3,11 +3,13 @@
  * there, once and in order where that was promised, and groups go on where they had committed. The clients live
  * through it; nobody tells them.
  */
+
 import assert from 'node:assert/strict'
 import { inArea, requireRestart, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { collector } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
-import { createTopic, errorCodes, filledTopic, numberedValues, readTopic, texts } from './topics.ts'
+import { createTopic, errorCodes, filledTopic, numberedValues, readTopic } from './topics.ts'
 
 async function acknowledgedSurvives(
   subject: Subject,

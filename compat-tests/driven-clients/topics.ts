@@ -97,7 +97,3 @@ export function valuesOnly(values: string[]): RecordToProduce[] {
 export function asTold(subject: Subject, content: Buffer | null): Buffer | null {
   return content?.length === 0 && subject.client.lacks['empty told from null'] !== undefined ? null : content
 }
-
-export function texts(records: ConsumedRecord[]): string[] {
-  return records.map(({ value }) => String(value))
-}

@@ -1,19 +1,12 @@
 /** The admin client of each age, with as much as it has. */
+
 import assert from 'node:assert/strict'
 import { type Capability, Skipped, type TestContext } from '../capability.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
 import { type AgeTest, capabilitiesOfAge } from './capability-of-age.ts'
-import {
-  type Admin,
-  createTopic,
-  numberedValues,
-  openAdmin,
-  openConsumer,
-  openProducer,
-  readTopic,
-  texts,
-} from './clients.ts'
+import { type Admin, createTopic, openAdmin, openConsumer, openProducer, readTopic } from './clients.ts'
 import type { JavaError } from './driver.ts'
 
 const hourAgo = Date.now() - 3_600_000

@@ -2,6 +2,7 @@
  * The Java client's producers, consumers and admins as the tests use them: opened for one test, closed at its end,
  * records in one comparable form.
  */
+
 import assert from 'node:assert/strict'
 import type { TestContext } from '../capability.ts'
 import { connectedAdmin } from '../kafkajs/client.ts'
@@ -237,15 +238,6 @@ export async function readTopic(
     )
   }
   return consumer.records.items
-}
-
-/** `count` values of different lengths, each recognisable. */
-export function numberedValues(count: number, label = 'value'): string[] {
-  return Array.from({ length: count }, (_, index) => `${label}-${index}-${'x'.repeat((index * 37) % 400)}`)
-}
-
-export function texts(records: JavaRecord[]): string[] {
-  return records.map(({ value }) => String(value))
 }
 
 function recordOf(fields: (Buffer | null)[]): JavaRecord {

@@ -1,18 +1,12 @@
 /** A consumer of each age by itself: seeking, times, commits, pausing, what happens outside of the log. */
+
 import assert from 'node:assert/strict'
 import type { Capability, TestContext } from '../capability.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
 import { capabilitiesOfAge } from './capability-of-age.ts'
-import {
-  type Consumer,
-  createTopic,
-  numberedValues,
-  openConsumer,
-  openProducer,
-  partitionsOf,
-  texts,
-} from './clients.ts'
+import { type Consumer, createTopic, openConsumer, openProducer, partitionsOf } from './clients.ts'
 import type { JavaError } from './driver.ts'
 
 /** Within the retention, which would take older records away in the middle of a test. */

@@ -1,9 +1,11 @@
 /** Producing with each age of the Java client: compressions, acks, keys, headers, timestamps, idempotence, limits. */
+
 import assert from 'node:assert/strict'
 import { allInCi, type Capability, type TestContext } from '../capability.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import type { Age } from './ages.ts'
 import { capabilitiesOfAge } from './capability-of-age.ts'
-import { createTopic, numberedValues, openProducer, readTopic, texts } from './clients.ts'
+import { createTopic, openProducer, readTopic } from './clients.ts'
 import type { JavaError } from './driver.ts'
 
 /** Within the retention, which would take older records away in the middle of a test. */

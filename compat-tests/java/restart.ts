@@ -1,10 +1,12 @@
 /** The broker killed with -9 while clients of each age produce and consume; they live through it. */
+
 import assert from 'node:assert/strict'
 import { type Capability, requireRestart, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
 import type { Age } from './ages.ts'
 import { capabilitiesOfAge } from './capability-of-age.ts'
-import { createTopic, openConsumer, openProducer, type Place, readTopic, texts } from './clients.ts'
+import { createTopic, openConsumer, openProducer, type Place, readTopic } from './clients.ts'
 
 /**
  * Enough to live through a restart, however slow the broker starts. What a producer has not sent it gives up after the

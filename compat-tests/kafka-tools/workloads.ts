@@ -2,9 +2,11 @@
  * The tools that put load on a broker and check it: the perf tests, latency end to end, the verifiable producer and
  * consumer of Kafka's own system tests, its compatibility test, and the comparison of replicas.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
-import { committedOffsets, connectedAdmin, createTopic, readTopics, texts } from '../kafkajs/client.ts'
+import { committedOffsets, connectedAdmin, createTopic, readTopics } from '../kafkajs/client.ts'
+import { texts } from '../record-values.ts'
 import { linesOf, startTool, type ToolName, tool, tryTool } from './tools.ts'
 
 async function perfTests(context: TestContext): Promise<void> {

@@ -1,9 +1,11 @@
 /**
  * What kafkajs's admin client relies on: topics, their offsets, groups and their offsets, the cluster.
  */
+
 import assert from 'node:assert/strict'
 import kafkajs, { type Admin } from 'kafkajs'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { collector, eventually } from '../wait-for.ts'
 import {
   collectInto,
@@ -17,7 +19,6 @@ import {
   protocolError,
   readTopics,
   type StoredRecord,
-  texts,
 } from './client.ts'
 
 /** kafkajs wraps one error per topic in an aggregate; these are their types. */

@@ -182,15 +182,6 @@ export async function committedOffsets(
   return [...offsets[0]!.partitions].sort((one, other) => one.partition - other.partition)
 }
 
-/** `count` values of different lengths, each recognisable. */
-export function numberedValues(count: number, label = 'value'): string[] {
-  return Array.from({ length: count }, (_, index) => `${label}-${index}-${'x'.repeat((index * 37) % 400)}`)
-}
-
-export function texts(records: StoredRecord[]): string[] {
-  return records.map(({ value }) => String(value))
-}
-
 /** Resolves when the consumer has joined its group the next time, with its partitions by topic. */
 export function nextJoin(consumer: Consumer): Promise<Record<string, number[]>> {
   return new Promise(resolve => {

@@ -2,10 +2,13 @@
  * What kafkajs's consumer relies on, one member at a time: where it starts, where it goes on, how it is steered.
  * Groups of several members are in groups.ts.
  */
+
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Consumer } from 'kafkajs'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
+import { filledTopic } from '../kafkajs-interface.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { collector } from '../wait-for.ts'
 import {
   collectInto,
@@ -15,28 +18,11 @@ import {
   connectedProducer,
   createTopic,
   nextJoin,
-  numberedValues,
   type StoredRecord,
   storedRecord,
-  texts,
 } from './client.ts'
 
-/** A topic that holds these values, one per batch of ten, round-robin over the partitions. */
-async function filledTopic(
-  context: TestContext,
-  label: string,
-  values: string[],
-  partitions = 1,
-): Promise<string> {
-  const topic = await createTopic(context, label, partitions)
-  const producer = await connectedProducer(context)
-  const messages = values.map((value, index) => ({ value, partition: index % partitions }))
-  for (let start = 0; start < messages.length; start += 10) {
-    await producer.send({ topic, messages: messages.slice(start, start + 10) })
-  }
-  await producer.disconnect()
-  return topic
-}
+const client = { createTopic, connectedProducer }
 
 async function committedOffset(context: TestContext, groupId: string, topic: string): Promise<number> {
   const [first] = await committedOffsets(await connectedAdmin(context), groupId, topic)
@@ -45,7 +31,7 @@ async function committedOffset(context: TestContext, groupId: string, topic: str
 
 async function readsFromBeginning(context: TestContext): Promise<void> {
   const values = numberedValues(200)
-  const topic = await filledTopic(context, 'from-beginning', values, 3)
+  const topic = await filledTopic(client, context, 'from-beginning', values, 3)
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -55,7 +41,7 @@ async function readsFromBeginning(context: TestContext): Promise<void> {
 }
 
 async function readsOnlyNew(context: TestContext): Promise<void> {
-  const topic = await filledTopic(context, 'only-new', numberedValues(50, 'old'))
+  const topic = await filledTopic(client, context, 'only-new', numberedValues(50, 'old'))
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
   await consumer.subscribe({ topics: [topic], fromBeginning: false })
@@ -73,7 +59,7 @@ async function readsOnlyNew(context: TestContext): Promise<void> {
 
 async function resolvesBatches(context: TestContext): Promise<void> {
   const values = numberedValues(100)
-  const topic = await filledTopic(context, 'batches', values)
+  const topic = await filledTopic(client, context, 'batches', values)
   const groupId = context.uniqueName('group')
   const first = await connectedConsumer(context, { groupId, maxBytesPerPartition: 2_000 })
   const resolved = collector<StoredRecord>()
@@ -109,7 +95,7 @@ async function resolvesBatches(context: TestContext): Promise<void> {
 
 async function seeks(context: TestContext): Promise<void> {
   const values = numberedValues(100)
-  const topic = await filledTopic(context, 'seek', values)
+  const topic = await filledTopic(client, context, 'seek', values)
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -125,7 +111,7 @@ async function seeks(context: TestContext): Promise<void> {
 
 async function recoversFromOutOfRange(context: TestContext): Promise<void> {
   const values = numberedValues(30)
-  const topic = await filledTopic(context, 'out-of-range', values)
+  const topic = await filledTopic(client, context, 'out-of-range', values)
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -139,7 +125,7 @@ async function recoversFromOutOfRange(context: TestContext): Promise<void> {
 
 async function pausesAndResumes(context: TestContext): Promise<void> {
   const values = numberedValues(40)
-  const topic = await filledTopic(context, 'pause', values, 2)
+  const topic = await filledTopic(client, context, 'pause', values, 2)
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()
   const partitionOne = [{ topic, partitions: [1] }]
@@ -167,7 +153,7 @@ function nextFetch(consumer: Consumer): Promise<void> {
 
 async function commitsByHand(context: TestContext): Promise<void> {
   const values = numberedValues(60)
-  const topic = await filledTopic(context, 'manual-commit', values)
+  const topic = await filledTopic(client, context, 'manual-commit', values)
   const groupId = context.uniqueName('group')
   const first = await connectedConsumer(context, { groupId })
   const seen = collector<StoredRecord>()
@@ -195,7 +181,7 @@ async function commitsByHand(context: TestContext): Promise<void> {
 
 async function commitsByItself(context: TestContext): Promise<void> {
   const values = numberedValues(50)
-  const topic = await filledTopic(context, 'auto-commit', values)
+  const topic = await filledTopic(client, context, 'auto-commit', values)
   const groupId = context.uniqueName('group')
   const first = await connectedConsumer(context, { groupId })
   const seen = collector<StoredRecord>()
@@ -235,9 +221,9 @@ async function subscribesByRegex(context: TestContext): Promise<void> {
 
 async function readsSeveralTopics(context: TestContext): Promise<void> {
   const topics = [
-    await filledTopic(context, 'several-a', numberedValues(30, 'a'), 2),
-    await filledTopic(context, 'several-b', numberedValues(40, 'b'), 1),
-    await filledTopic(context, 'several-c', numberedValues(50, 'c'), 3),
+    await filledTopic(client, context, 'several-a', numberedValues(30, 'a'), 2),
+    await filledTopic(client, context, 'several-b', numberedValues(40, 'b'), 1),
+    await filledTopic(client, context, 'several-c', numberedValues(50, 'c'), 3),
   ]
   const consumer = await connectedConsumer(context)
   const records = collector<StoredRecord>()

@@ -1,11 +1,13 @@
 /**
  * Groups of two to five kafkajs members, each a process: joining, leaving, crashing, stalling.
  */
+
 import assert from 'node:assert/strict'
 import kafkajs from 'kafkajs'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { groupCapabilitiesOf } from '../group-capabilities.ts'
 import type { GroupClient } from '../group-under-test.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { collector } from '../wait-for.ts'
 import {
   collectInto,
@@ -14,9 +16,7 @@ import {
   connectedConsumer,
   connectedProducer,
   createTopic,
-  numberedValues,
   type StoredRecord,
-  texts,
 } from './client.ts'
 
 const groupClient: GroupClient = {

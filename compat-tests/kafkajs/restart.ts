@@ -3,9 +3,11 @@
  * there, once and in order where that was promised, and groups go on where they had committed. The clients live
  * through it; nobody tells them.
  */
+
 import assert from 'node:assert/strict'
 import type { GroupOverview, RetryOptions } from 'kafkajs'
 import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { collector, eventually } from '../wait-for.ts'
 import {
   collectInto,
@@ -17,7 +19,6 @@ import {
   protocolError,
   readTopics,
   type StoredRecord,
-  texts,
 } from './client.ts'
 
 /** Enough to live through a restart, however slow the broker starts. */

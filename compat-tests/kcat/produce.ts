@@ -3,14 +3,16 @@
  * create topics with several partitions, so kafkajs does; and to see that a batch was really compressed, and that
  * two clients understand each other, kafkajs reads what kcat compressed and the other way round.
  */
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
-import { connectedProducer, createTopic, numberedValues, readTopics, texts } from '../kafkajs/client.ts'
+import { connectedProducer, createTopic, readTopics } from '../kafkajs/client.ts'
 import { type CodecName, useCodec } from '../kafkajs/codecs.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { kcat, linesOf, startKcat, tryKcat } from './kcat.ts'
 
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd']

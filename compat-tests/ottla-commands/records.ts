@@ -2,12 +2,14 @@
  * `ottla produce` and `ottla consume`: codecs, keys and their partitions, bytes of every kind there and back, where
  * reading begins and ends, and pipes that close. kafkajs is the judge of partitions and headers.
  */
+
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { ottlaMain } from '../../scripts/ottla-process.ts'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
-import { connectedProducer, numberedValues, readTopics } from '../kafkajs/client.ts'
+import { connectedProducer, readTopics } from '../kafkajs/client.ts'
+import { numberedValues } from '../record-values.ts'
 import {
   asLines,
   consumed,

@@ -1,8 +1,10 @@
 /**
  * What the admin client of @platformatic/kafka relies on: topics, groups and their offsets, coordinators.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
 import {
   collectFrom,
@@ -13,7 +15,6 @@ import {
   readTopics,
   refusedWith,
   sendValues,
-  texts,
 } from './client.ts'
 
 async function createsTopics(context: TestContext): Promise<void> {

@@ -105,14 +105,6 @@ export async function readTopics(context: TestContext, topics: string[], count: 
   return messages.items
 }
 
-export function texts(messages: Bytes[]): string[] {
-  return messages.map(({ value }) => String(value))
-}
-
-export function numberedValues(count: number, label = 'value'): string[] {
-  return Array.from({ length: count }, (_, index) => `${label}-${index}-${'x'.repeat((index * 37) % 400)}`)
-}
-
 /**
  * Sends values to one topic, by turns to its partitions. Waits for acks=-1 unless told otherwise: what is asked about
  * afterwards must be there, and the client's own default is 1.

@@ -1,20 +1,20 @@
 /**
  * What the consumer of @platformatic/kafka relies on, one member at a time: every mode of its stream, commits, lag.
  */
+
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
 import {
   type BytesConsumer,
   type BytesStream,
   collectFrom,
   createTopic,
-  numberedValues,
   openConsumer,
   openProducer,
   sendValues,
-  texts,
 } from './client.ts'
 
 async function filledTopic(

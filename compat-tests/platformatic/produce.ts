@@ -2,21 +2,21 @@
  * What the producer of @platformatic/kafka relies on, in the newest versions of the protocol that it speaks.
  * Everything sent is read back and compared; acknowledgements are checked for the offsets that they promise.
  */
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import zlib from 'node:zlib'
 import type { CompressionAlgorithmValue } from '@platformatic/kafka'
 import { type Capability, inArea, Skipped, type TestContext } from '../capability.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import {
   createTopic,
-  numberedValues,
   openAdmin,
   openConsumer,
   openProducer,
   readTopics,
   refusedWith,
   sendValues,
-  texts,
 } from './client.ts'
 
 const codecs: CompressionAlgorithmValue[] = ['gzip', 'snappy', 'lz4', 'zstd']

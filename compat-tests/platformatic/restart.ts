@@ -2,8 +2,10 @@
  * The broker killed with -9 in the middle of work and started again on the same data, seen by clients of
  * @platformatic/kafka that live through it.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import {
   collectFrom,
   createTopic,
@@ -12,7 +14,6 @@ import {
   openProducer,
   readTopics,
   sendValues,
-  texts,
 } from './client.ts'
 
 /** Enough to live through a restart, however slow the broker starts. */

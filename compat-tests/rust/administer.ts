@@ -1,17 +1,10 @@
 /** What krafka's admin client relies on: topics, configurations, records, groups and their offsets, the cluster. */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
+import { numberedValues, texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
-import {
-  createTopic,
-  endOf,
-  errorCode,
-  numberedValues,
-  openConsumer,
-  openProducer,
-  readTopic,
-  texts,
-} from './client.ts'
+import { createTopic, endOf, errorCode, openConsumer, openProducer, readTopic } from './client.ts'
 import { type Driver, startDriver } from './driver.ts'
 
 const codes = {

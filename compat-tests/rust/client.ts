@@ -187,12 +187,3 @@ export async function errorCode(promise: Promise<unknown>): Promise<number | nul
   if (!(error instanceof DriverError)) throw error
   return error.code
 }
-
-/** `count` values of different lengths, each recognisable. */
-export function numberedValues(count: number, label = 'value'): string[] {
-  return Array.from({ length: count }, (_, index) => `${label}-${index}-${'x'.repeat((index * 37) % 400)}`)
-}
-
-export function texts(records: StoredRecord[]): string[] {
-  return records.map(({ value }) => String(value))
-}

@@ -1,9 +1,11 @@
 /**
  * What krafka's consumer relies on, one member at a time: where it starts, where it goes on, how it is steered.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
-import { createTopic, numberedValues, openConsumer, openProducer, texts } from './client.ts'
+import { numberedValues, texts } from '../record-values.ts'
+import { createTopic, openConsumer, openProducer } from './client.ts'
 import { type Driver, startDriver } from './driver.ts'
 
 /** A topic that holds these values, in batches of ten, round-robin over the partitions. */

@@ -2,20 +2,14 @@
  * What krafka's producer relies on. Everything sent is read back and compared; acknowledgements are checked for the
  * offsets that they promise; compressed batches are read by kafkajs as well, which shows that they were compressed.
  */
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
-import { readTopics as readWithKafkajs, texts as textsOfKafkajs } from '../kafkajs/client.ts'
+import { readTopics as readWithKafkajs } from '../kafkajs/client.ts'
 import { type CodecName, useCodec } from '../kafkajs/codecs.ts'
-import {
-  createTopic,
-  errorCode,
-  type Headers,
-  numberedValues,
-  openProducer,
-  readTopic,
-  texts,
-} from './client.ts'
+import { numberedValues, texts } from '../record-values.ts'
+import { createTopic, errorCode, type Headers, openProducer, readTopic } from './client.ts'
 import { startDriver } from './driver.ts'
 
 /** Each codec of the client, and what kafkajs reads it with. */
@@ -65,7 +59,7 @@ async function producesCompressed(
   const records = await readTopic(driver, topic, 1, values.length)
   assert.deepEqual(texts(records), values)
   assert.ok(records.every(({ headers }) => String(headers[0]?.[1]) === compression))
-  assert.deepEqual(textsOfKafkajs(await readWithKafkajs(context, [topic], values.length)), values)
+  assert.deepEqual(texts(await readWithKafkajs(context, [topic], values.length)), values)
   assert.ok(decompressions() >= batches.length, `only ${decompressions()} batches were compressed`)
 }
 

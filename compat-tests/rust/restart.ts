@@ -2,10 +2,12 @@
  * The broker killed with -9 in the middle of work and started again on the same data: what an idempotent producer sent
  * is there once and in order, and a consumer goes on.
  */
+
 import assert from 'node:assert/strict'
 import { type Capability, inArea, requireRestart, type TestContext } from '../capability.ts'
+import { texts } from '../record-values.ts'
 import { eventually } from '../wait-for.ts'
-import { createTopic, openConsumer, openProducer, readTopic, texts } from './client.ts'
+import { createTopic, openConsumer, openProducer, readTopic } from './client.ts'
 import { startDriver } from './driver.ts'
 
 async function idempotentProducerGoesOn(context: TestContext): Promise<void> {
