@@ -7,13 +7,14 @@
  * What it does not decide: sequences, epochs and transactions (they need the producer's state, inside `append`) and
  * what the topic does to the batch afterwards (rebuild-batch.ts).
  *
- * Where we differ from Kafka, on purpose: a compression id that names no codec is UNSUPPORTED_COMPRESSION_TYPE and a
- * body that does not inflate is INVALID_RECORD (Kafka: UNKNOWN_SERVER_ERROR for both); a body that inflates beyond
- * `maxInflatedBytes` is MESSAGE_TOO_LARGE (Kafka inflates for as long as it takes); a client's LogAppendTime bit is
- * always INVALID_TIMESTAMP (Kafka lets it pass on CreateTime topics if maxTimestamp happens to be in range); at most
- * `maxRecordErrors` record errors are listed.
+ * A client's LogAppendTime bit is believed as far as Kafka believes it: every record has the batch's maxTimestamp then,
+ * and with one that a CreateTime topic takes the batch is stored, without the bit.
+ *
+ * Where we differ from Kafka, on purpose: a body that inflates beyond `maxInflatedBytes` is MESSAGE_TOO_LARGE (Kafka
+ * inflates for as long as it takes); at most `maxRecordErrors` record errors are listed.
  */
 import { type ErrorName, ProtocolError } from './error-codes.ts'
+import { inflateProduced } from './inflate-produced.ts'
 import { batchBody, defaultMaxInflatedBytes, recordsOf } from './read-records.ts'
 import * as view from './record-batch.ts'
 import { createRecordFacts, walkRecords } from './walk-records.ts'
@@ -101,6 +102,7 @@ function validate(buffer: Buffer, options: ValidationOptions): ValidBatch | Refu
   if (codec === 4 && !options.zstdIsAllowed) {
     return refuseRequest('UNSUPPORTED_COMPRESSION_TYPE', 'Produce below version 7 must not carry zstd')
   }
+  if (codec > 4 && !options.zstdIsAllowed) return refuseRequest('UNKNOWN_SERVER_ERROR', unknownCodec(codec))
   if (nextBatchSize(buffer, size) !== 0) {
     return refuseRequest(
       'INVALID_RECORD',
@@ -123,6 +125,8 @@ function validate(buffer: Buffer, options: ValidationOptions): ValidBatch | Refu
     )
   }
 
+  if (codec > 4) return refuse('UNKNOWN_SERVER_ERROR', unknownCodec(codec))
+
   const lastOffsetDelta = view.batchLastOffsetDelta(buffer, 0)
   const recordCount = view.batchRecordCount(buffer, 0)
   const producerId = view.batchProducerId(buffer, 0)
@@ -141,20 +145,25 @@ function validate(buffer: Buffer, options: ValidationOptions): ValidBatch | Refu
   }
   if (recordCount < 0) return refuse('INVALID_RECORD', `Invalid record count ${recordCount}`)
 
-  if (view.batchCompression(buffer, 0) === 0) {
+  if (codec === 0) {
     walkRecords(buffer, view.batchHeaderSize, size, recordCount, facts)
   } else {
-    const body = batchBody(buffer, 0, options.maxInflatedBytes ?? defaultMaxInflatedBytes)
+    const maxInflatedBytes = options.maxInflatedBytes ?? defaultMaxInflatedBytes
+    const body = inflateProduced(() => batchBody(buffer, 0, maxInflatedBytes))
     walkRecords(body, 0, body.length, recordCount, facts)
   }
 
   let maxTimestamp = now
   let mayHaveRecordErrors = facts.hasNullKey && options.isCompacted
-  if (view.batchTimestampType(buffer, 0) === 'LogAppendTime') mayHaveRecordErrors = true
-  else if (options.timestampType === 'CreateTime') {
-    const baseTimestamp = readBaseTimestamp(buffer)
-    maxTimestamp = Math.max(view.noTimestamp, baseTimestamp + facts.maxTimestampDelta)
-    const minTimestamp = baseTimestamp + facts.minTimestampDelta
+  const saysStamped = view.batchTimestampType(buffer, 0) === 'LogAppendTime'
+  if (saysStamped) mayHaveRecordErrors = true
+  if (options.timestampType === 'CreateTime') {
+    const baseTimestamp = readTimestamp(
+      buffer,
+      saysStamped ? view.batchMaxTimestamp : view.batchBaseTimestamp,
+    )
+    maxTimestamp = Math.max(view.noTimestamp, baseTimestamp + (saysStamped ? 0 : facts.maxTimestampDelta))
+    const minTimestamp = baseTimestamp + (saysStamped ? 0 : facts.minTimestampDelta)
     if (!Number.isSafeInteger(minTimestamp) || !Number.isSafeInteger(maxTimestamp)) {
       return refuse('INVALID_TIMESTAMP', 'Timestamps beyond 2^53 milliseconds are not supported')
     }
@@ -195,9 +204,9 @@ export function nextBatchSize(buffer: Buffer, at: number): number {
   return size <= remaining ? size : 0
 }
 
-function readBaseTimestamp(buffer: Buffer): number {
+function readTimestamp(buffer: Buffer, field: (buffer: Buffer, at: number) => number): number {
   try {
-    return view.batchBaseTimestamp(buffer, 0)
+    return field(buffer, 0)
   } catch {
     return Number.NaN // beyond 2^53: the caller refuses it
   }
@@ -215,17 +224,15 @@ function findRecordErrors(buffer: Buffer, options: ValidationOptions): RefusedBa
     let message: string
     if (options.isCompacted && record.key === null) {
       message = 'A compacted topic cannot accept a record without a key'
-    } else if (hasLogAppendTime) {
-      hasTimestampError = true
-      message = 'A producer must not set the timestamp type to LogAppendTime'
-    } else if (
-      options.timestampType === 'CreateTime' &&
-      record.timestamp !== view.noTimestamp &&
-      (now - record.timestamp > timestampBeforeMaxMs || record.timestamp - now > timestampAfterMaxMs)
-    ) {
+    } else if (options.timestampType === 'CreateTime' && record.timestamp !== view.noTimestamp) {
+      if (now - record.timestamp <= timestampBeforeMaxMs && record.timestamp - now <= timestampAfterMaxMs)
+        continue
       hasTimestampError = true
       const range = `[${now - timestampBeforeMaxMs}, ${now + timestampAfterMaxMs}]`
       message = `Timestamp ${record.timestamp} is outside ${range}`
+    } else if (hasLogAppendTime) {
+      hasTimestampError = true
+      message = 'A producer must not set the timestamp type to LogAppendTime'
     } else continue
     if (recordErrors.length < maxRecordErrors) recordErrors.push({ batchIndex, message })
   }
@@ -233,6 +240,10 @@ function findRecordErrors(buffer: Buffer, options: ValidationOptions): RefusedBa
   return hasTimestampError
     ? { error: 'INVALID_TIMESTAMP', message: 'Records have invalid timestamps', recordErrors, isOfLog: true }
     : { error: 'INVALID_RECORD', message: recordErrors[0]!.message, recordErrors, isOfLog: true }
+}
+
+function unknownCodec(codec: number): string {
+  return `No codec has the number ${codec}`
 }
 
 function refuse(error: ErrorName, message: string): RefusedBatch {

@@ -40,12 +40,19 @@ export interface ComparedStep {
   readonly version: number
 }
 
+export interface Compared {
+  readonly compared: ComparedStep[]
+  readonly differences: Difference[]
+  /** Sets whose order differed: without their exceptions these would be differences. */
+  readonly reordered: Set<Exception>
+}
+
 export function compareTranscripts(
   kafka: readonly PlayedStep[],
   ottla: readonly PlayedStep[],
   exceptions: readonly Exception[],
   prefix: string,
-): { compared: ComparedStep[]; differences: Difference[] } {
+): Compared {
   const differences: Difference[] = []
   const compared: ComparedStep[] = []
   const kafkaTerms = new Terms(exceptions)
@@ -71,13 +78,24 @@ export function compareTranscripts(
     if (api !== '') compared.push({ api, version })
     walk(kafkaTerms.outcome(theirs), ottlaTerms.outcome(ours), '', report)
   }
-  return { compared, differences }
+  return { compared, differences, reordered: reorderedIn(kafkaTerms, ottlaTerms) }
+}
+
+function reorderedIn({ orders: theirs }: Terms, { orders: ours }: Terms): Set<Exception> {
+  const reordered = new Set<Exception>()
+  for (const [place, { rule, names }] of theirs) {
+    const other = ours.get(place)?.names
+    if (other !== undefined && other !== names) reordered.add(rule)
+  }
+  return reordered
 }
 
 /** One transcript's way of naming what is excepted. */
 class Terms {
   private readonly exceptions: readonly Exception[]
   private readonly ids = new Map<string, Map<string, string>>()
+  /** In which order the items of sets came, by step and path. */
+  readonly orders = new Map<string, { readonly rule: Exception; readonly names: string }>()
 
   constructor(exceptions: readonly Exception[]) {
     this.exceptions = exceptions
@@ -111,7 +129,7 @@ class Terms {
     }
     if (Array.isArray(value)) {
       const items = rule?.as === 'members' ? sortedMembers(value) : value
-      const sorted = rule?.as === 'set' ? this.sorted(items) : items
+      const sorted = rule?.as === 'set' ? this.sorted(items, rule, `${step.label}${path}`) : items
       return sorted.map(item => this.value(item, step, `${path}.*`))
     }
     if (value === null || typeof value !== 'object') return value
@@ -121,16 +139,25 @@ class Terms {
   }
 
   /** By what items are called, and of two that are called nothing by what they say. */
-  private sorted(items: readonly unknown[]): unknown[] {
+  private sorted(items: readonly unknown[], rule: Exception, place: string): unknown[] {
     const keys = new Map(
       items.map(item => {
         const known = this.withKnownId(item)
         return [item, [nameOf(known), text(unordered(known))]] as const
       }),
     )
+    const came = [...keys.values()]
+    this.orders.set(this.unusedPlace(place), { rule, names: text(came) })
     const compare = (a: readonly string[], b: readonly string[]) =>
       compareText(a[0]!, b[0]!) || compareText(a[1]!, b[1]!)
     return [...items].sort((a, b) => compare(keys.get(a)!, keys.get(b)!))
+  }
+
+  /** The same path leads to a list of each of several items. */
+  private unusedPlace(place: string): string {
+    let index = 0
+    while (this.orders.has(`${place} ${index}`)) index++
+    return `${place} ${index}`
   }
 
   /** An item that is told by the id of its topic is called as that was called before: ids themselves have no order. */

@@ -6,7 +6,7 @@
 import { inVersions } from '../../protocol-codecs/versions.ts'
 import { compareTranscripts, type Difference, matches } from './compare.ts'
 import type { Control, Controls, Served } from './controls.ts'
-import { type ExpectedPair, exceptions } from './exceptions.ts'
+import { type Exception, type ExpectedPair, exceptions } from './exceptions.ts'
 import { expectedPairs } from './expected-pairs.ts'
 import { type Round, roundsBeforeRemovals, roundsBesideNewest } from './plan.ts'
 import { play, type Versions } from './play.ts'
@@ -33,6 +33,7 @@ export class Comparison {
   readonly counts = new Map<string, Map<number, Count>>()
   readonly differences: FoundDifference[] = []
   readonly expected = new Map<ExpectedPair, number>()
+  private readonly reordered = new Set<Exception>()
   private rounds = 0
 
   constructor(ottla: Stage, served: Served, controls: Controls) {
@@ -97,7 +98,8 @@ export class Comparison {
       play(scenario, control.stage, versions, prefix),
       play(scenario, this.ottla, versions, prefix),
     ])
-    const { compared, differences } = compareTranscripts(kafka, ottla, exceptions, prefix)
+    const { compared, differences, reordered } = compareTranscripts(kafka, ottla, exceptions, prefix)
+    for (const rule of reordered) this.reordered.add(rule)
     const found = differences.map(difference => ({
       ...difference,
       scenario: scenario.name,
@@ -117,6 +119,11 @@ export class Comparison {
   /** Of those that are expected of a release or scenario, the ones that no longer differ. */
   unseenPairs(): ExpectedPair[] {
     return expectedPairs.filter(pair => !this.expected.has(pair))
+  }
+
+  /** Lists that are compared without their order, though nothing was in another order. */
+  needlessSets(): Exception[] {
+    return exceptions.filter(rule => rule.as === 'set' && !this.reordered.has(rule))
   }
 
   private isExpected(difference: FoundDifference): boolean {

@@ -99,10 +99,13 @@ export const capabilities: Capability[] = inArea('protocol', [
       // Kafka, held against itself, serves much that Ottla does not, and differs in nothing.
       if (await both.isOfKafkaAlone()) return
       const missing = withoutCase(both)
-      const unseen = areasDone === areas.length ? both.unseenPairs() : []
+      const isWhole = areasDone === areas.length
+      const unseen = isWhole ? both.unseenPairs() : []
+      const needless = isWhole ? both.needlessSets() : []
       const problems = [
         ...missing.map(apiAndVersion => `${apiAndVersion} has no case`),
         ...unseen.map(pair => `expected, but not seen: ${JSON.stringify(pair)}`),
+        ...needless.map(rule => `always in the same order: ${JSON.stringify(rule)}`),
       ]
       if (problems.length > 0) throw new Error(problems.join('\n'))
     },

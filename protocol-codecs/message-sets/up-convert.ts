@@ -11,13 +11,14 @@
  * Topic rules (keys of a compacted topic, timestamps in range) are those of validate-batch.ts,
  * which checks the result as it does any batch. A set that starts with a record batch is left to it, too.
  *
- * Where we differ from Kafka: a compression that there is not, and a key or value longer than its message, are
- * errors with a name (Kafka: UNKNOWN_SERVER_ERROR); so are timestamps below -1.
+ * Where we differ from Kafka: a key or value longer than its message, and a timestamp below -1, are errors with a name
+ * (Kafka: UNKNOWN_SERVER_ERROR).
  */
 import { buildBatch, type RecordToBuild } from '../build-batch.ts'
 import { decompress } from '../compression/compression.ts'
 import { type CompressionName, compressionNames } from '../compression/compression-names.ts'
 import { decompressLz4ForMagic0 } from '../compression/lz4-frame.ts'
+import { inflateProduced } from '../inflate-produced.ts'
 import { defaultMaxInflatedBytes } from '../read-records.ts'
 import { batchCrcIsValid, batchMagic } from '../record-batch.ts'
 import { RecordError } from '../record-error.ts'
@@ -74,10 +75,7 @@ function sourceOf({ attributes }: Message): CompressionName {
   const source = compressionNames[attributes & compressionMask]
   if (source === 'zstd') throw invalid('zstd in a message set')
   if (source !== undefined) return source
-  throw new RecordError(
-    'UNSUPPORTED_COMPRESSION_TYPE',
-    `Unknown compression type id ${attributes & compressionMask}`,
-  )
+  throw new RecordError('UNKNOWN_SERVER_ERROR', `Unknown compression type id ${attributes & compressionMask}`)
 }
 
 /** The messages inside a wrapper. */
@@ -103,9 +101,11 @@ function unwrap(wrapper: Message, maxInflatedBytes: number): Message[] {
 
 function inflate({ magic, attributes }: Message, value: Buffer, maxInflatedBytes: number): Buffer {
   const compression = attributes & compressionMask
-  return compression === 3 && magic === 0
-    ? decompressLz4ForMagic0(value, maxInflatedBytes)
-    : decompress(compression as 1 | 2 | 3, value, maxInflatedBytes)
+  return inflateProduced(() =>
+    compression === 3 && magic === 0
+      ? decompressLz4ForMagic0(value, maxInflatedBytes)
+      : decompress(compression as 1 | 2 | 3, value, maxInflatedBytes),
+  )
 }
 
 function toRecord({ key, value, timestamp }: Message): RecordToBuild {

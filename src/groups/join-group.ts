@@ -21,7 +21,6 @@ import {
   completeJoinIfAllHaveJoined,
   createGroup,
   dropMember,
-  forgetIfUnused,
   groupRecord,
   joinedAnswer,
   prepareRebalance,
@@ -66,7 +65,6 @@ export function joinGroup(context: ShardContext, event: JoinEvent): void {
   } else {
     addMember(context, group, event, event.newMemberId)
   }
-  forgetIfUnused(context, group)
 }
 
 /** While members rejoin, those that have count; a group that has shrunk below its size loses the last to come. */

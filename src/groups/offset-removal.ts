@@ -122,13 +122,15 @@ export function expireOffsets(context: ShardContext): void {
   }
 }
 
-/** Offsets end with their topic; one that was committed to another topic of the same name is none of its own. */
+/**
+ * Offsets end with their topic; one that was committed to another topic of the same name is none of its own. A group
+ * that has nothing left is there until the next look for what has expired.
+ */
 export function topicsDeleted(context: ShardContext, { topics }: Of<'topics-deleted'>): void {
   for (const group of [...context.groups.values()]) {
     for (const { id, name } of topics) {
       removeOffsetsOfTopic(context, group, name, ({ topicId }) => topicId === id || topicId === zeroUuid)
     }
-    forgetIfUnused(context, group)
   }
 }
 

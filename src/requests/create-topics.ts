@@ -57,7 +57,7 @@ function entryOf(result: TopicCreation, configurations: ConfigAdministration) {
       value: entry.value,
       readOnly: false,
       configSource: entry.source,
-      isSensitive: entry.setting.sensitive === true,
+      isSensitive: entry.setting?.sensitive === true,
     })),
   }
 }

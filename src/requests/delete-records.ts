@@ -7,13 +7,14 @@
  */
 import { type ErrorName, errorCodes, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { deleteRecordsRequest, deleteRecordsResponse } from '../../protocol-codecs/messages/delete-records.ts'
-import type { InferInput } from '../../protocol-codecs/schema.ts'
+import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import type { CatalogTopic } from '../storage/topic-catalog.ts'
+import { byPartition, type TopicShape } from './by-partition.ts'
 import { handler } from './handler.ts'
 import { protocolErrorOf } from './protocol-error.ts'
 import type { Services } from './services.ts'
-import { withPartitions } from './with-partitions.ts'
 
+type RequestTopic = Infer<typeof deleteRecordsRequest>['topics'][number]
 type PartitionResult = InferInput<typeof deleteRecordsResponse>['topics'][number]['partitions'][number]
 
 /** Stands for the high watermark: everything that can be read. */
@@ -28,19 +29,15 @@ export const deleteRecords = handler({
 
   async handle(request, services) {
     const snapshot = services.catalog.current()
-    const topics = withPartitions(request.topics, ({ partitions }) => partitions).map(
-      async ({ name, partitions }) => {
-        const topic = snapshot.topics.get(name)
-        return {
-          name,
-          partitions: await Promise.all(
-            partitions.map(({ partitionIndex, offset }) =>
-              moveStart(topic, partitionIndex, offset, services),
-            ),
-          ),
-        }
-      },
-    )
+    const topics = byPartition(request.topics, topicShape).map(async ({ name, partitions }) => {
+      const topic = snapshot.topics.get(name)
+      return {
+        name,
+        partitions: await Promise.all(
+          partitions.map(({ partitionIndex, offset }) => moveStart(topic, partitionIndex, offset, services)),
+        ),
+      }
+    })
     return { throttleTimeMs: 0, topics: await Promise.all(topics) }
   },
 
@@ -52,6 +49,13 @@ export const deleteRecords = handler({
     })),
   }),
 })
+
+const topicShape: TopicShape<RequestTopic, RequestTopic['partitions'][number]> = {
+  topicOf: ({ name }) => name,
+  partitionsOf: ({ partitions }) => partitions,
+  indexOf: ({ partitionIndex }) => partitionIndex,
+  having: (topic, partitions) => ({ ...topic, partitions }),
+}
 
 async function moveStart(
   topic: CatalogTopic | undefined,

@@ -2,7 +2,7 @@
 import { errorCodes, ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import { deleteTopicsRequest, deleteTopicsResponse } from '../../protocol-codecs/messages/delete-topics.ts'
 import { type Infer, zeroUuid } from '../../protocol-codecs/schema.ts'
-import type { TopicToDelete } from '../topics/topic-administration.ts'
+import type { TopicToDelete } from '../topics/topics-to-delete.ts'
 import { handler } from './handler.ts'
 import { refuseIfTimedOut } from './request-timeout.ts'
 

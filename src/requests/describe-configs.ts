@@ -28,6 +28,7 @@ const typeIds: Readonly<Record<SettingType, number>> = {
   double: 6,
   list: 7,
 }
+const unknownTypeId = 0
 const passwordTypeId = 9
 
 export const describeConfigs = handler({
@@ -45,10 +46,10 @@ export const describeConfigs = handler({
       readOnly: entry.isReadOnly,
       ...(apiVersion === 0 ? { isDefault: entry.source === configSources.default } : undefined),
       configSource: entry.source,
-      isSensitive: entry.setting.sensitive === true,
+      isSensitive: entry.setting === undefined || entry.setting.sensitive === true,
       synonyms: request.includeSynonyms ? entry.synonyms : [],
       configType: typeIdOf(entry.setting),
-      documentation: request.includeDocumentation ? entry.setting.documentation : null,
+      documentation: request.includeDocumentation ? (entry.setting?.documentation ?? null) : null,
     })
     const configsOf = (asked: NamedResource, names: ReadonlySet<string> | undefined) => {
       if (asked.resourceType !== resourceTypes.brokerLogger) {
@@ -76,6 +77,7 @@ export const describeConfigs = handler({
   }),
 })
 
-function typeIdOf(setting: Setting): number {
+function typeIdOf(setting: Setting | undefined): number {
+  if (setting === undefined) return unknownTypeId
   return setting.sensitive === true ? passwordTypeId : typeIds[setting.type]
 }

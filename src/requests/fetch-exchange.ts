@@ -21,7 +21,6 @@ import { type Answer, closeConnection, type RequestContext } from './handler.ts'
 import { epochEnd, leaderEpochProblem } from './leader-epoch.ts'
 import { protocolErrorOf } from './protocol-error.ts'
 import type { Services } from './services.ts'
-import { containsZstd } from './zstd-batches.ts'
 
 type FetchAnswer = Answer<typeof fetchResponse>
 type Response = InferInput<typeof fetchResponse>
@@ -33,12 +32,11 @@ export interface FetchTerms {
   readonly partitions: readonly FetchPartition[] | 'incremental'
   readonly session: FetchSession | undefined
   readonly minBytes: number
+  /** Below 0 it is senseless, for the first partition that is read: the others are left 0. */
   readonly maxBytes: number
   readonly maxWaitMs: number
   /** It comes from a broker that takes this one for the leader of its replicas, of which there are none. */
   readonly isOfFollower: boolean
-  /** The consumer does not understand zstd, and is given an error in its place. */
-  readonly refusesZstd: boolean
 }
 
 /** What became of a partition before it came to reading. */
@@ -51,17 +49,18 @@ interface Verdict {
 export function limitsOf(
   request: Infer<typeof fetchRequest>,
   { settings }: Services,
-  refusesZstd: boolean,
 ): Omit<FetchTerms, 'partitions' | 'session'> {
-  const maxBytes = Math.max(0, Math.min(request.maxBytes, settings['fetch.max.bytes']))
+  const maxBytes = Math.min(request.maxBytes, settings['fetch.max.bytes'])
   const minBytes = Math.min(request.minBytes, maxBytes)
   const isOfFollower = request.replicaId >= 0 || request.replicaState.replicaId >= 0
-  return { maxBytes, minBytes, maxWaitMs: request.maxWaitMs, refusesZstd, isOfFollower }
+  return { maxBytes, minBytes, maxWaitMs: request.maxWaitMs, isOfFollower }
 }
 
 const noResults: ReadOutcome = { results: [], size: 0, release() {} }
 /** From this version on an answer names the leader that a client should have asked. */
 const firstVersionWithLeader = 16
+/** Consumers from this version on understand zstd. */
+const firstVersionWithZstd = 10
 
 export class FetchExchange {
   private readonly terms: FetchTerms
@@ -114,8 +113,10 @@ export class FetchExchange {
     this.looked = partitions === 'incremental' ? ready! : partitions
     this.verdicts = undefined
     this.readable = []
+    let sizeLimit = maxBytes
     for (const partition of this.looked) {
-      const verdict = this.judge(partition)
+      const verdict = this.judge(partition, sizeLimit)
+      if (sizeLimit < 0 && partition.missing === 'NONE') sizeLimit = 0
       if (verdict === undefined) this.readable.push(partition)
       else {
         this.verdicts ??= new Map()
@@ -123,7 +124,7 @@ export class FetchExchange {
       }
     }
     if (this.readable.length === 0) return this.decide(noResults, false)
-    const outcome = this.services.logs.read(this.readable, maxBytes)
+    const outcome = this.services.logs.read(this.readable, Math.max(0, maxBytes))
     return outcome instanceof Promise
       ? outcome.then(read => this.decide(read, true))
       : this.decide(outcome, false)
@@ -134,11 +135,38 @@ export class FetchExchange {
   }
 
   /** What keeps a partition from being read, if anything does. */
-  private judge(partition: FetchPartition): Verdict | undefined {
+  private judge(partition: FetchPartition, sizeLimit: number): Verdict | undefined {
     if (partition.missing !== 'NONE') return { error: partition.missing }
     const problem = leaderEpochProblem(partition.partition, partition.currentLeaderEpoch)
     if (problem !== 'NONE') return { error: problem }
     if (this.terms.isOfFollower) return { error: 'NOT_LEADER_OR_FOLLOWER' }
+    if (this.context.apiVersion < firstVersionWithZstd && this.isOfZstd(partition)) {
+      return { error: 'UNSUPPORTED_COMPRESSION_TYPE' }
+    }
+    return (
+      this.judgeEpoch(partition) ??
+      (Math.min(partition.maxBytes, sizeLimit) < 0 ? this.judgeSize(partition) : undefined)
+    )
+  }
+
+  /** As in Kafka it is the topic's setting that counts; of what producers chose themselves nobody is warned. */
+  private isOfZstd({ partition }: FetchPartition): boolean {
+    return this.services.catalog.current().topics.get(partition.topic)?.config.compressionType === 'zstd'
+  }
+
+  /** Kafka did not foresee sizes below 0, and sees them when there is something to read. */
+  private judgeSize(partition: FetchPartition): Verdict | undefined {
+    try {
+      const offsets = this.services.logs.offsets(partition.partition)
+      const hasMore =
+        partition.offset >= offsets.logStartOffset && partition.offset < limitOf(partition, offsets)
+      return hasMore ? { error: 'UNKNOWN_SERVER_ERROR' } : undefined
+    } catch (error) {
+      return { error: protocolErrorOf(error).name }
+    }
+  }
+
+  private judgeEpoch(partition: FetchPartition): Verdict | undefined {
     const fetched = partition.lastFetchedEpoch
     if (fetched < 0) return undefined
     let end: { readonly epoch: number; readonly endOffset: number }
@@ -306,9 +334,6 @@ export class FetchExchange {
       if (traffic !== undefined) traffic.failedFetchRequests++
       return this.refused(partition, { error: result.error })
     }
-    if (this.terms.refusesZstd && result.size > 0 && containsZstd(result.chunks)) {
-      return this.refused(partition, { error: 'UNSUPPORTED_COMPRESSION_TYPE' })
-    }
     if (traffic !== undefined) traffic.bytesOut += result.size
     partition.toldHighWatermark = result.highWatermark
     partition.toldLogStartOffset = result.logStartOffset
@@ -367,6 +392,9 @@ export class FetchExchange {
 }
 
 /** Where reading ends for this fetch: committed readers stop at the first open transaction. */
-function limitOf(partition: FetchPartition, result: ReadResult): number {
+function limitOf(
+  partition: FetchPartition,
+  result: Pick<ReadResult, 'lastStableOffset' | 'highWatermark'>,
+): number {
   return partition.isolation === 'read_committed' ? result.lastStableOffset : result.highWatermark
 }

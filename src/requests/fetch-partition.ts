@@ -48,7 +48,7 @@ export class FetchPartition implements ReadItem {
   want(request: FetchPartitionRequest): void {
     // An offset beyond 2^53 loses its last bits here, and is out of range with or without them.
     this.offset = Number(request.fetchOffset)
-    this.maxBytes = Math.max(0, request.partitionMaxBytes)
+    this.maxBytes = request.partitionMaxBytes
     // Unlike elsewhere, any negative epoch is none here.
     this.currentLeaderEpoch = Math.max(-1, request.currentLeaderEpoch)
     this.lastFetchedEpoch = request.lastFetchedEpoch
@@ -85,7 +85,7 @@ export function inOrderOfAnswer(partitions: readonly FetchPartition[]): readonly
   return [...partitions.filter(isThere), ...partitions.filter(partition => !isThere(partition))]
 }
 
-/** The partitions of a request without session. */
+/** The partitions of a request without session, each once: as Kafka does, what is said of one last counts. */
 export function wantedPartitions(
   topics: readonly FetchTopicRequest[],
   isolation: Isolation,
@@ -93,13 +93,21 @@ export function wantedPartitions(
   byId: boolean,
 ): FetchPartition[] {
   const partitions: FetchPartition[] = []
+  const known = new Map<string, Map<number, FetchPartition>>()
   for (const topic of topics) {
     const found = findTopic(snapshot, topic, byId)
+    const key = byId ? topic.topicId : topic.topic
+    const ofTopic = known.get(key) ?? new Map<number, FetchPartition>()
+    known.set(key, ofTopic)
     for (const wanted of topic.partitions) {
-      const partition = new FetchPartition(topic.topic, topic.topicId, wanted.partition, isolation)
-      partition.resolve(found, byId)
+      let partition = ofTopic.get(wanted.partition)
+      if (partition === undefined) {
+        partition = new FetchPartition(topic.topic, topic.topicId, wanted.partition, isolation)
+        partition.resolve(found, byId)
+        ofTopic.set(wanted.partition, partition)
+        partitions.push(partition)
+      }
       partition.want(wanted)
-      partitions.push(partition)
     }
   }
   return partitions

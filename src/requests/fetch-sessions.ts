@@ -241,7 +241,7 @@ export class FetchSessions {
   ): FetchSession | undefined {
     let size = 0
     for (const topic of topics) size += topic.partitions.length
-    if (size === 0 || !this.makeRoom(size)) return undefined
+    if (!this.makeRoom(size)) return undefined
     const { clock, logs } = this.options
     const session = new FetchSession({ id: this.unusedId(), nowMs: clock.monotonic(), logs, ...how })
     session.update(topics)

@@ -1,9 +1,8 @@
 import t, { type Test } from 'tap'
-import { buildBatch } from '../../protocol-codecs/build-batch.ts'
 import { errorName } from '../../protocol-codecs/error-codes.ts'
 import { fetchRequest, type fetchResponse } from '../../protocol-codecs/messages/fetch.ts'
 import { recordsOf } from '../../protocol-codecs/read-records.ts'
-import { batchesIn, batchField, updateBatchCrc } from '../../protocol-codecs/record-batch.ts'
+import { batchesIn } from '../../protocol-codecs/record-batch.ts'
 import { type Infer, type InferInput, zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { PartitionLogs, ReadOutcome } from '../storage/partition-log.ts'
 import { faultyDisk } from '../testing/faulty-disk.ts'
@@ -213,24 +212,44 @@ t.test('epochs are checked', async t => {
   t.same(fenced.nodeEndpoints, [{ nodeId: 1, host: 'localhost', port: 9092, rack: null }], 'and where it is')
 })
 
-t.test('zstd is refused to consumers from before it existed', async t => {
+t.test('a topic of zstd is refused to consumers from before it existed', async t => {
   const services = await broker(t)
   await services.createTopic('packed')
   await services.createTopic('plain')
+  const resource = { type: 'topic', name: 'packed' } as const
+  const configs = { 'compression.type': 'zstd' }
+  await services.catalog.change({ type: 'alter-configs', alterations: [{ resource, configs }] })
   services.append('packed', 0, 'a')
-  // Only its header is looked at, so a batch that merely claims to be zstd will do.
-  const zstd = buildBatch({ records: [{ value: Buffer.from('z') }], timestamp: 1 })
-  zstd[batchField.attributes + 1]! |= 4
-  updateBatchCrc(zstd, 0)
-  services.appendBatch('packed', 0, zstd)
   services.append('plain', 0, 'a')
   const wanted = fetchOf([{ topic: 'packed' }, { topic: 'plain' }])
   t.same(summary(await call(fetch, 9, wanted, services)), {
     'packed-0': 'UNSUPPORTED_COMPRESSION_TYPE',
     'plain-0': 'a',
   })
-  t.equal(errorName((await call(fetch, 10, wanted, services)).responses[0]!.partitions[0]!.errorCode), 'NONE')
+  t.same(summary(await call(fetch, 10, wanted, services)), { 'packed-0': 'a', 'plain-0': 'a' })
 })
+
+t.test(
+  'a size below 0 is an error where there is something to read, of the request for its first',
+  async t => {
+    const services = await broker(t)
+    await services.createTopic('orders', 3)
+    services.append('orders', 0, 'a')
+    services.append('orders', 1, 'b')
+    const wanted = [0, 1, 2].map(index => ({ topic: 'orders', index, maxBytes: -1 }))
+    t.same(summary(await call(fetch, 11, fetchOf(wanted), services)), {
+      'orders-0': 'UNKNOWN_SERVER_ERROR',
+      'orders-1': 'UNKNOWN_SERVER_ERROR',
+      'orders-2': '',
+    })
+    const sound = [0, 1, 2].map(index => ({ topic: 'orders', index }))
+    t.same(summary(await call(fetch, 11, fetchOf(sound, { maxBytes: -1 }), services)), {
+      'orders-0': 'UNKNOWN_SERVER_ERROR',
+      'orders-1': 'b',
+      'orders-2': '',
+    })
+  },
+)
 
 t.test('a fetch that finds too little waits', async t => {
   const services = await broker(t)

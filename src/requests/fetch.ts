@@ -20,9 +20,6 @@ import type { Services } from './services.ts'
 type FetchRequest = Infer<typeof fetchRequest>
 type FetchAnswer = Answer<typeof fetchResponse>
 
-/** From this version on a consumer understands zstd. */
-const firstVersionWithZstd = 10
-
 export const fetch = handler({
   request: fetchRequest,
   response: fetchResponse,
@@ -32,7 +29,7 @@ export const fetch = handler({
   legacy: { versions: '0-3', handle: fetchMessageSets },
 
   handle(request, services, context) {
-    const limits = limitsOf(request, services, context.apiVersion < firstVersionWithZstd)
+    const limits = limitsOf(request, services)
     const isolation = isolationOf(request.isolationLevel)
 
     const isFull = request.sessionEpoch === initialEpoch || request.sessionEpoch === finalEpoch

@@ -229,12 +229,21 @@ t.test('Metadata', async t => {
     const full = await ask(8, [named('orders')], changes)
     t.equal(full.topics[0]!.topicAuthorizedOperations, 0b110111111000)
     t.equal(full.clusterAuthorizedOperations, 0b1111110100000)
-    const unknown = [named('nobody'), named(null, 'AAAAAAAAAAAAAAAAAAAAAg')]
-    const missing = await ask(12, unknown, { includeTopicAuthorizedOperations: true })
+    const operationsOn = async (wanted: ReturnType<typeof named>) =>
+      (await ask(12, [wanted], { includeTopicAuthorizedOperations: true })).topics[0]!
+        .topicAuthorizedOperations
+    t.equal(await operationsOn(named('nobody')), 0b110111111000)
+    t.equal(await operationsOn(named(null, 'AAAAAAAAAAAAAAAAAAAAAg')), none)
+  })
+
+  await t.test('goes by ids alone where there are any, and by nothing else than names and ids', async t => {
+    const { id } = services.catalog.current().topics.get('orders')!
+    const asked = await ask(12, [named('nobody'), named('other', id), named(null, id)])
     t.same(
-      missing.topics.map(topic => topic.topicAuthorizedOperations),
-      [0b110111111000, none],
+      asked.topics.map(({ name }) => name),
+      ['orders'],
     )
+    await t.rejects(ask(12, [named('orders'), named(null)]), { name: 'UNKNOWN_SERVER_ERROR' })
   })
 })
 
@@ -312,11 +321,7 @@ t.test('ListOffsets', async t => {
     const response = await call(listOffsets, 1, { replicaId: -1, topics }, services)
     t.same(
       response.topics.map(({ partitions }) => partitions.map(({ errorCode }) => errorName(errorCode))),
-      [
-        ['NONE', 'UNKNOWN_TOPIC_OR_PARTITION'],
-        ['INVALID_REQUEST', 'INVALID_REQUEST'],
-        ['UNKNOWN_TOPIC_OR_PARTITION'],
-      ],
+      [['NONE', 'UNKNOWN_TOPIC_OR_PARTITION'], ['INVALID_REQUEST'], ['UNKNOWN_TOPIC_OR_PARTITION']],
     )
   })
 })

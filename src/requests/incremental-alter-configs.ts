@@ -1,18 +1,12 @@
 /** IncrementalAlterConfigs (KIP-339): single configurations are set, taken away, or changed as lists. */
+import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import {
   incrementalAlterConfigsRequest,
   incrementalAlterConfigsResponse,
 } from '../../protocol-codecs/messages/incremental-alter-configs.ts'
 import { configOperations } from '../settings/config-operations.ts'
 import { alterLoggers } from './broker-loggers.ts'
-import {
-  alterResources,
-  configResource,
-  invalid,
-  outcomeOf,
-  refuseNulls,
-  resourceTypes,
-} from './config-resources.ts'
+import { alterResources, configResource, outcomeOf, refuseNulls, resourceTypes } from './config-resources.ts'
 import { handler } from './handler.ts'
 
 export const incrementalAlterConfigs = handler({
@@ -39,7 +33,10 @@ export const incrementalAlterConfigs = handler({
         const resource = configResource(asked)
         const steps = configs.map(({ name, configOperation, value }) => {
           const operation = configOperations[configOperation]
-          if (operation === undefined) throw invalid(`Unknown operations type ${configOperation}`)
+          // Kafka did not foresee it, and says no more than that.
+          if (operation === undefined) {
+            throw new ProtocolError('UNKNOWN_SERVER_ERROR', `Unknown operations type ${configOperation}`)
+          }
           return { name, operation, value }
         })
         return { resource, steps }

@@ -34,7 +34,7 @@ export async function fetchMessageSets(
   context: RequestContext,
 ): Promise<Answer<typeof fetchResponse>> {
   const partitions = wantedPartitions(request.topics, 'read_uncommitted', services.catalog.current(), false)
-  const terms = { partitions, session: undefined, ...limitsOf(request, services, false) }
+  const terms = { partitions, session: undefined, ...limitsOf(request, services) }
   const answer = await new FetchExchange(terms, services, context).run()
   if (typeof answer === 'symbol') return answer
 

@@ -26,7 +26,7 @@ t.before(prepareCompression)
 async function broker(t: Test, options: TestServicesOptions = {}): Promise<TestServices> {
   const services = await testServices(options)
   t.teardown(() => services.close())
-  await services.createTopic('orders', 2)
+  await services.createTopic('orders', 4)
   return services
 }
 
@@ -164,22 +164,20 @@ t.test('partitions are answered in their order, each for itself', async t => {
   const answer = await send(
     services,
     2,
-    { records: bad },
-    { records: good },
-    { records: good.subarray(0, 20) },
-    { topic: 'unknown', records: bad },
+    { index: 2, records: bad },
+    { index: 0, records: good },
+    { index: 1, records: good.subarray(0, 20) },
     { index: 7, records: good },
-    { index: 1, records: good },
-    { index: 1, records: null },
+    { index: 3, records: null },
+    { topic: 'unknown', records: bad },
   )
   t.same(answer, [
-    'orders-0 CORRUPT_MESSAGE -1',
+    'orders-2 CORRUPT_MESSAGE -1',
     'orders-0 NONE 0',
-    'orders-0 NONE -1',
-    'unknown-0 UNKNOWN_TOPIC_OR_PARTITION -1',
+    'orders-1 NONE -1',
     'orders-7 UNKNOWN_TOPIC_OR_PARTITION -1',
-    'orders-1 NONE 0',
-    'orders-1 INVALID_RECORD -1',
+    'orders-3 INVALID_RECORD -1',
+    'unknown-0 UNKNOWN_TOPIC_OR_PARTITION -1',
   ])
 })
 
@@ -192,7 +190,7 @@ t.test('acks=0 is not answered, and closes the connection where something was re
     await handleOf(produce, 0)(
       {
         ...requestOf(
-          sets.map(records => ({ records })),
+          sets.map((records, index) => ({ index: sets.length - 1 - index, records })),
           0,
         ),
         transactionalId: null,

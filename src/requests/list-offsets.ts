@@ -10,13 +10,14 @@ import { listOffsetsRequest, listOffsetsResponse } from '../../protocol-codecs/m
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import type { Isolation, OffsetAndTimestamp, PartitionLogs } from '../storage/partition-log.ts'
 import { type CatalogPartition, findPartition } from '../storage/topic-catalog.ts'
+import { byPartition, type TopicShape } from './by-partition.ts'
 import { handler } from './handler.ts'
 import { isolationOf } from './isolation.ts'
 import { leaderEpochProblem } from './leader-epoch.ts'
 import { protocolErrorOf } from './protocol-error.ts'
-import { withPartitions } from './with-partitions.ts'
 
-type WantedPartition = Infer<typeof listOffsetsRequest>['topics'][number]['partitions'][number]
+type WantedTopic = Infer<typeof listOffsetsRequest>['topics'][number]
+type WantedPartition = WantedTopic['partitions'][number]
 type FoundPartition = InferInput<typeof listOffsetsResponse>['topics'][number]['partitions'][number]
 
 /** The named places: their number, and the version that brought it. */
@@ -52,10 +53,7 @@ export const listOffsets = handler({
     const isolation = isolationOf(request.isolationLevel)
     const snapshot = services.catalog.current()
     const repeated = context.apiVersion === 0 ? none : repeatedPartitions(request.topics)
-    const asked =
-      context.apiVersion === 0
-        ? request.topics
-        : withPartitions(request.topics, ({ partitions }) => partitions)
+    const asked = context.apiVersion === 0 ? request.topics : byPartition(request.topics, topicShape)
     const topics = asked.map(async ({ name, partitions }) => ({
       name,
       partitions: await Promise.all(
@@ -162,7 +160,14 @@ function failed(partitionIndex: number, error: ErrorName): FoundPartition {
   return { partitionIndex, errorCode: errorCodes[error] }
 }
 
-function repeatedPartitions(topics: Infer<typeof listOffsetsRequest>['topics']): ReadonlySet<string> {
+const topicShape: TopicShape<WantedTopic, WantedPartition> = {
+  topicOf: ({ name }) => name,
+  partitionsOf: ({ partitions }) => partitions,
+  indexOf: ({ partitionIndex }) => partitionIndex,
+  having: (topic, partitions) => ({ ...topic, partitions }),
+}
+
+function repeatedPartitions(topics: readonly WantedTopic[]): ReadonlySet<string> {
   const seen = new Set<string>()
   const repeated = new Set<string>()
   for (const { name, partitions } of topics) {

@@ -75,28 +75,31 @@ function checkNoTopicIds(request: MetadataRequest): void {
   }
 }
 
-/** The topics that a request names, each once. */
-async function describeWanted(
+/**
+ * The topics that a request names, each once. As in Kafka, names count only where no topic is asked for by its id, and
+ * one that is asked for by neither is something that the broker did not expect.
+ */
+function describeWanted(
   request: MetadataRequest,
   services: Services,
   view: ClusterView,
-): Promise<WritableEntry[]> {
-  const mayCreate = services.settings['auto.create.topics.enable'] && request.allowAutoTopicCreation
+): WritableEntry[] | Promise<WritableEntry[]> {
+  const topics = request.topics ?? []
   const snapshot = services.catalog.current()
-  const entries = new Map<string, WritableEntry | Promise<WritableEntry>>()
-  for (const { name, topicId } of request.topics ?? []) {
-    // Where there is an id, it alone counts: Java's admin client sends an empty name with it.
-    const isById = name === null || topicId !== zeroUuid
-    const key = isById ? `id ${topicId}` : name
-    if (entries.has(key)) continue
-    if (isById) entries.set(key, describeById(topicId, snapshot, view))
-    else
-      entries.set(
-        key,
-        describeByName(name, snapshot, view) ?? describeMissing(name, mayCreate, services, view),
-      )
+  const ids = new Set(topics.map(({ topicId }) => topicId))
+  ids.delete(zeroUuid)
+  if (ids.size > 0) return Array.from(ids, id => describeById(id, snapshot, view))
+  const mayCreate = services.settings['auto.create.topics.enable'] && request.allowAutoTopicCreation
+  const names = new Set(topics.map(({ name }) => name))
+  if (names.has(null)) {
+    throw new ProtocolError('UNKNOWN_SERVER_ERROR', 'A topic is asked for by neither name nor id.')
   }
-  return Promise.all(entries.values())
+  return Promise.all(
+    Array.from(
+      names as Set<string>,
+      name => describeByName(name, snapshot, view) ?? describeMissing(name, mayCreate, services, view),
+    ),
+  )
 }
 
 function describeById(topicId: string, snapshot: CatalogSnapshot, view: ClusterView): WritableEntry {

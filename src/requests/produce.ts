@@ -11,14 +11,15 @@ import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import { type RefusedBatch, validateProducedBatch } from '../../protocol-codecs/validate-batch.ts'
 import type { AppendItem, AppendResult } from '../storage/partition-log.ts'
 import type { CatalogPartition, CatalogTopic } from '../storage/topic-catalog.ts'
+import { byPartition, type TopicShape } from './by-partition.ts'
 import { type Answer, closeConnection, handler, noResponse, type RequestContext } from './handler.ts'
 import { produceMessageSets } from './legacy-produce.ts'
 import type { Services } from './services.ts'
-import { withPartitions } from './with-partitions.ts'
 
 type Request = Infer<typeof produceRequest>
 type Response = InferInput<typeof produceResponse>
 type PartitionResponse = Response['responses'][number]['partitionResponses'][number]
+type RequestTopic = Request['topicData'][number]
 
 const firstVersionWithZstd = 7
 const firstVersionWithTopicIds = 13
@@ -33,12 +34,12 @@ export const produce = handler({
 
   room: services => services.logs.room(),
 
-  handle: (request, services, context) => appendBatches(withoutEmptyTopics(request), services, context),
+  handle: (request, services, context) => appendBatches(eachPartitionOnce(request), services, context),
   legacy: {
     versions: '0-2',
     handle: (request, services, context) =>
       hasValidAcks(request)
-        ? produceMessageSets(request, services, context, appendBatches)
+        ? produceMessageSets(eachPartitionOnce(request), services, context, appendBatches)
         : appendBatches(withoutRecords(request), services, context),
   },
 
@@ -250,9 +251,16 @@ function withoutRecords({ topicData, ...rest }: Request): Request {
   }
 }
 
-function withoutEmptyTopics(request: Request): Request {
-  const topicData = withPartitions(request.topicData, ({ partitionData }) => partitionData)
-  return topicData === request.topicData ? request : { ...request, topicData }
+const topicShape: TopicShape<RequestTopic, RequestTopic['partitionData'][number]> = {
+  topicOf: ({ name, topicId }) => (name === '' ? topicId : name),
+  partitionsOf: ({ partitionData }) => partitionData,
+  indexOf: ({ index }) => index,
+  having: (topic, partitionData) => ({ ...topic, partitionData }),
+}
+
+function eachPartitionOnce(request: Request): Request {
+  const topicData = byPartition(request.topicData, topicShape)
+  return topicData === request.topicData ? request : { ...request, topicData: [...topicData] }
 }
 
 function resultResponse(index: number, result: AppendResult): PartitionResponse {

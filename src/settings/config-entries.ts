@@ -24,7 +24,8 @@ export interface ConfigEntry {
   readonly value: string | null
   readonly source: number
   readonly synonyms: readonly ConfigSynonym[]
-  readonly setting: Setting
+  /** undefined: nobody here knows what was set, so it might be a secret. */
+  readonly setting: Setting | undefined
   readonly isReadOnly: boolean
 }
 
@@ -68,11 +69,12 @@ function from(synonyms: readonly ConfigSynonym[], name: string): readonly Config
   return first === -1 ? [] : synonyms.slice(first)
 }
 
-/** The settings of this broker, those named or all. */
+/** The settings of this broker, those named or all, and what was set on it that is none. */
 export function brokerEntries(settings: DynamicSettings, names?: ReadonlySet<string>): ConfigEntry[] {
   const { layers } = settings
   const values = settings.current()
-  return chosen(brokerTable, names).map(([name, setting]) => {
+  const strangers = strangersIn({ ...settings.ofAllBrokers, ...settings.ofThisBroker }, names)
+  const known = chosen(brokerTable, names).map(([name, setting]) => {
     const synonyms = from(synonymsIn(layers, families.get(name) ?? [name]), name)
     return {
       name,
@@ -83,19 +85,34 @@ export function brokerEntries(settings: DynamicSettings, names?: ReadonlySet<str
       isReadOnly: setting.dynamic === 'read-only',
     }
   })
+  return [...known, ...strangers.map(name => strangerEntry(name, layers))]
+}
+
+/** Names that were set on brokers and are no settings of this one. */
+function strangersIn(configs: Readonly<Record<string, string>>, names?: ReadonlySet<string>): string[] {
+  const isStranger = (name: string) => findBrokerSetting(name) === undefined && names?.has(name) !== false
+  return Object.keys(configs).filter(isStranger)
+}
+
+function strangerEntry(name: string, layers: readonly SettingLayer[]): ConfigEntry {
+  const synonyms = synonymsIn(layers, [name]).map(synonym => ({ ...synonym, value: null }))
+  const { source } = synonyms[0]!
+  return { name, value: null, source, synonyms, setting: undefined, isReadOnly: true }
 }
 
 /** What is set on all brokers. */
 export function allBrokersEntries(settings: DynamicSettings, names?: ReadonlySet<string>): ConfigEntry[] {
   const source = configSources.dynamicDefault
   const configs = settings.ofAllBrokers
-  return chosen(brokerTable, names)
+  const known = chosen(brokerTable, names)
     .filter(([name]) => configs[name] !== undefined)
     .map(([name, setting]) => {
       const value = setting.sensitive ? null : configs[name]!
       const synonyms = [{ name, value, source }]
       return { name, value, source, synonyms, setting, isReadOnly: setting.dynamic === 'read-only' }
     })
+  const layer: SettingLayer = { source, text: name => configs[name] }
+  return [...known, ...strangersIn(configs, names).map(name => strangerEntry(name, [layer]))]
 }
 
 /** The configurations of a subscription of client metrics. What nobody set has no synonyms, as in Kafka. */
@@ -140,7 +157,8 @@ export function topicEntries(
   return wanted.map(entry => {
     const text = overrides[entry.name]
     if (text === undefined) return entry
-    const { name, setting } = entry
+    const { name } = entry
+    const setting = entry.setting!
     const parsed = parseType(setting.type, text.trim())
     const shown = parsed.ok ? format(parsed.value) : text
     const value = setting.sensitive ? null : shown

@@ -81,8 +81,7 @@ function defaultList(setting: Setting): readonly string[] {
 /**
  * Throws if these may not be all that is set on a broker, or on all of them; `outcome` is with them.
  *
- * Kafka takes any name that it does not know, for the sake of plugins, and any setting of its own that can change. What
- * would have no effect here is refused instead.
+ * As in Kafka any name that is not known may be set. What is known to have no effect here is refused instead.
  */
 export function checkBrokerConfigs(
   brokerName: string,
@@ -111,7 +110,7 @@ function checkBrokerConfig(name: string, text: string): void {
   const setting = findBrokerSetting(name)
   if (setting === undefined) {
     const reason = findWithoutEffect(name)?.reason
-    if (reason === undefined) throw new ProtocolError('INVALID_CONFIG', `Unknown config name: ${name}`)
+    if (reason === undefined) return
     throw new ProtocolError('INVALID_REQUEST', `${name} would have no effect: ${reason}.`)
   }
   const parsed = parse(setting, text)

@@ -100,10 +100,14 @@ export class DynamicSettings {
     return this.brokerConfigs.get(allBrokers) ?? {}
   }
 
+  /** What is set on this broker. */
+  get ofThisBroker(): Configs {
+    return this.brokerConfigs.get(String(this.nodeId)) ?? {}
+  }
+
   /** Where this broker's settings stand, the first that has one counting. */
   get layers(): readonly SettingLayer[] {
-    const ofThisBroker = this.brokerConfigs.get(String(this.nodeId)) ?? {}
-    const { ofAllBrokers } = this
+    const { ofAllBrokers, ofThisBroker } = this
     return [
       { source: configSources.dynamicBroker, text: name => ofThisBroker[name] },
       { source: configSources.dynamicDefault, text: name => ofAllBrokers[name] },

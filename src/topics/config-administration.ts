@@ -189,10 +189,9 @@ export function configAdministration(parts: ConfigAdministrationParts): ConfigAd
 
   function warnOfNoEffect({ resource, configs }: ConfigAlteration): void {
     if (resource.type === 'client-metrics') return
-    const find = resource.type === 'topic' ? findTopicSetting : findBrokerSetting
     for (const [name, value] of Object.entries(configs)) {
       if (value === null) continue
-      const reason = isCompaction(name, value) ? noCompaction : find(name)?.notYet
+      const reason = isCompaction(name, value) ? noCompaction : whyWithoutEffect(resource.type, name)
       if (reason === undefined) continue
       logger.warn({ [resource.type]: resource.name }, `${name}=${value} is stored, but ${reason}`)
     }
@@ -235,6 +234,12 @@ function difference(from: Configs, to: Configs): Record<string, string | null> {
   for (const name of Object.keys(from)) if (to[name] === undefined) changes[name] = null
   for (const [name, value] of Object.entries(to)) if (from[name] !== value) changes[name] = value
   return changes
+}
+
+function whyWithoutEffect(type: 'topic' | 'broker', name: string): string | undefined {
+  if (type === 'topic') return findTopicSetting(name)?.notYet
+  const setting = findBrokerSetting(name)
+  return setting === undefined ? 'there is no such setting' : setting.notYet
 }
 
 /** Of the policies only this one does nothing yet. */

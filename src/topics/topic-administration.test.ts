@@ -270,15 +270,28 @@ t.test('topics are deleted', async t => {
       { name: null, topicId: idOf('d') },
     ]),
     [
-      ['a', 'NONE'],
-      ['b', 'NONE'],
-      ['nobody', 'UNKNOWN_TOPIC_OR_PARTITION'],
-      [null, 'UNKNOWN_TOPIC_ID'],
       ['c', 'INVALID_REQUEST'],
       [null, 'INVALID_REQUEST'],
       ['d', 'INVALID_REQUEST'],
+      ['a', 'NONE'],
+      ['nobody', 'UNKNOWN_TOPIC_OR_PARTITION'],
+      ['b', 'NONE'],
+      [null, 'UNKNOWN_TOPIC_ID'],
+    ],
+  )
+  t.same(
+    await remove([
+      { name: 'c', topicId: zeroUuid },
+      { name: null, topicId: idOf('d') },
+      { name: 'c', topicId: zeroUuid },
+      { name: null, topicId: idOf('d') },
+      { name: 'c', topicId: zeroUuid },
+    ]),
+    [
+      ['c', 'INVALID_REQUEST'],
       [null, 'INVALID_REQUEST'],
     ],
+    'what comes several times is refused once',
   )
   t.same([...services.catalog.current().topics.keys()], ['c', 'd'])
   t.same(await create(services, [topic('b')]), { b: 'NONE' }, 'the name is free again')

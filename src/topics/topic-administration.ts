@@ -7,9 +7,9 @@
  * calls for the same name that come together share one creation.
  */
 import { type ErrorName, ProtocolError } from '../../protocol-codecs/error-codes.ts'
-import { zeroUuid } from '../../protocol-codecs/schema.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Logger } from '../platform/logger.ts'
+import { randomUuid } from '../platform/random-uuid.ts'
 import type { BrokerSettings } from '../settings/broker-settings.ts'
 import type { DynamicSettings } from '../settings/dynamic-settings.ts'
 import { validateTopicConfigs } from '../settings/topic-config.ts'
@@ -26,13 +26,14 @@ import {
   reservedNameProblem,
   type TopicToCreate,
 } from './topic-placement.ts'
+import { type TopicDeletion, type TopicToDelete, topicsToDelete } from './topics-to-delete.ts'
 
 export type { TopicToCreate } from './topic-placement.ts'
 
 export interface CreatedTopic {
   readonly error: 'NONE'
   readonly name: string
-  /** Zero when the request was only to be validated. */
+  /** When the request was only to be validated, one that no topic has. */
   readonly id: string
   readonly partitionCount: number
   readonly replicationFactor: number
@@ -44,18 +45,6 @@ export interface TopicRefused {
   readonly message: string
 }
 export type TopicCreation = CreatedTopic | TopicRefused
-
-/** A topic to delete, by its name or by its id; the other one is null or zero. */
-export interface TopicToDelete {
-  readonly name: string | null
-  readonly topicId: string
-}
-export interface TopicDeletion {
-  readonly error: ErrorName
-  readonly message: string | null
-  readonly name: string | null
-  readonly topicId: string
-}
 
 /** Changes wait for those before them at most `maxWaitMs`; one that has waited so long is REQUEST_TIMED_OUT. */
 export interface TopicAdministration {
@@ -71,7 +60,7 @@ export interface TopicAdministration {
     validateOnly: boolean,
     maxWaitMs?: number,
   ): Promise<TopicGrowth[]>
-  /** One result per topic, in order. Throws TOPIC_DELETION_DISABLED. */
+  /** One result per topic; a name or id that comes twice is refused once. Throws TOPIC_DELETION_DISABLED. */
   delete(topics: readonly TopicToDelete[], maxWaitMs?: number): Promise<TopicDeletion[]>
   /** The topic of this name, created with the broker's defaults where there is none. */
   ensureTopic(name: string): Promise<CatalogTopic>
@@ -158,7 +147,7 @@ class CatalogAdministration implements TopicAdministration {
     const partitionCount = partitionCountOf(topic, this.settings)
     const replicationFactor = this.replicationFactorOf(topic)
     const created = { error: 'NONE', name, partitionCount, replicationFactor, overrides } as const
-    if (validateOnly) return { ...created, id: zeroUuid }
+    if (validateOnly) return { ...created, id: randomUuid() }
     try {
       const { id } = await this.add(name, partitionCount, overrides, maxWaitMs)
       return { ...created, id }
@@ -294,32 +283,17 @@ class CatalogAdministration implements TopicAdministration {
         'Topics cannot be deleted: delete.topic.enable=false.',
       )
     }
-    const { topics: byName } = this.parts.catalog.current()
-    const counts = new Map<string, number>()
-    for (const { name, topicId } of topics) {
-      const id = name === null ? topicId : (byName.get(name)?.id ?? `name ${name}`)
-      counts.set(id, (counts.get(id) ?? 0) + 1)
-    }
-    return Promise.all(topics.map(topic => this.deleteOne(topic, counts, maxWaitMs)))
+    const { wanted, refused } = topicsToDelete(topics, this.parts.catalog.current())
+    return [...refused, ...(await Promise.all(wanted.map(topic => this.deleteOne(topic, maxWaitMs))))]
   }
 
   private async deleteOne(
-    wanted: TopicToDelete,
-    counts: ReadonlyMap<string, number>,
+    { name, topicId }: TopicToDelete,
     maxWaitMs: number | undefined,
   ): Promise<TopicDeletion> {
-    const { name, topicId } = wanted
     const failed = (error: ErrorName, message: string): TopicDeletion => ({ error, message, name, topicId })
-    if (name !== null && topicId !== zeroUuid) {
-      return failed('INVALID_REQUEST', 'A topic is deleted by name or by id, not by both.')
-    }
-    if (name === null && topicId === zeroUuid) {
-      return failed('INVALID_REQUEST', 'Neither the name nor the id of a topic is given.')
-    }
     const snapshot = this.parts.catalog.current()
     const topic = name === null ? snapshot.topicsById.get(topicId) : snapshot.topics.get(name)
-    const key = topic?.id ?? (name === null ? topicId : `name ${name}`)
-    if (counts.get(key)! > 1) return failed('INVALID_REQUEST', 'The topic is given more than once.')
     if (topic === undefined) {
       return name === null
         ? failed('UNKNOWN_TOPIC_ID', 'There is no topic with this id.')

@@ -241,6 +241,18 @@ export const configScenarios: Scenario[] = [
       alter({ resourceType: broker, resourceName: '9' }, [['log.retention.ms', set, '1']]),
       alter({ resourceType: broker, resourceName: 'x' }, [['log.retention.ms', set, '1']]),
       alter({ resourceType: broker, resourceName: '1' }, [['no.such', set, '1']]),
+      describe({ resourceType: broker, resourceName: '1' }, ['no.such'], { includeSynonyms: since(1, true) }),
+      alter({ resourceType: broker, resourceName: '' }, [['no.such', set, '2']]),
+      describe({ resourceType: broker, resourceName: '1' }, ['no.such'], { includeSynonyms: since(1, true) }),
+      describe({ resourceType: broker, resourceName: '' }),
+      alter({ resourceType: broker, resourceName: '1' }, [['no.such', remove, null]]),
+      alter({ resourceType: broker, resourceName: '' }, [['no.such', remove, null]]),
+      alter({ resourceType: broker, resourceName: '1' }, [
+        ['leader.replication.throttled.rate', set, '1000'],
+      ]),
+      alter({ resourceType: broker, resourceName: '1' }, [
+        ['leader.replication.throttled.rate', remove, null],
+      ]),
       alter({ resourceType: broker, resourceName: '1' }, [['log.retention.ms', set, 'long']]),
       alter({ resourceType: broker, resourceName: '' }, [['message.max.bytes', set, '-1']]),
       alter({ resourceType: logger, resourceName: '1' }, [['root', set, 'NONSENSE']]),
