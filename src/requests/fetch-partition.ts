@@ -5,7 +5,6 @@
  * `partition` is what the name or id stood for in the catalogue when it was last looked up; while
  * `missing` is not NONE it means nothing.
  */
-import type { ErrorName } from '../../protocol-codecs/error-codes.ts'
 import type { fetchRequest } from '../../protocol-codecs/messages/fetch.ts'
 import type { Infer } from '../../protocol-codecs/schema.ts'
 import type { Isolation, ReadItem, Watch } from '../storage/partition-log.ts'
@@ -26,7 +25,7 @@ export class FetchPartition implements ReadItem {
   readonly topicId: string
   readonly index: number
   partition: CatalogPartition = nobody
-  missing: ErrorName = 'UNKNOWN_TOPIC_OR_PARTITION'
+  missing: 'NONE' | 'UNKNOWN_TOPIC_ID' | 'UNKNOWN_TOPIC_OR_PARTITION' = 'UNKNOWN_TOPIC_OR_PARTITION'
   offset = 0
   maxBytes = 0
   isolation: Isolation
@@ -78,11 +77,12 @@ export function findTopic(
   return byId ? snapshot.topicsById.get(named.topicId) : snapshot.topics.get(named.topic)
 }
 
-/** As they stand in an answer. As in Kafka, what there is not comes last. */
+/** As they stand in an answer. As in Kafka, what there is not comes last, of topics that there are behind all else. */
 export function inOrderOfAnswer(partitions: readonly FetchPartition[]): readonly FetchPartition[] {
-  const isThere = (partition: FetchPartition) => partition.missing === 'NONE'
-  if (partitions.every(isThere)) return partitions
-  return [...partitions.filter(isThere), ...partitions.filter(partition => !isThere(partition))]
+  if (partitions.every(({ missing }) => missing === 'NONE')) return partitions
+  const are = (missing: FetchPartition['missing']) =>
+    partitions.filter(partition => partition.missing === missing)
+  return [...are('NONE'), ...are('UNKNOWN_TOPIC_ID'), ...are('UNKNOWN_TOPIC_OR_PARTITION')]
 }
 
 /** The partitions of a request without session, each once: as Kafka does, what is said of one last counts. */

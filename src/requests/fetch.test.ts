@@ -163,6 +163,25 @@ t.test('a fetch gives what is there', async t => {
     t.same(Object.values(summary(byId)), ['UNKNOWN_TOPIC_ID'])
   })
 
+  await t.test('what there is not is answered last, unknown topics before unknown partitions', async t => {
+    const { id } = services.catalog.current().topics.get('orders')!
+    const orders = { topic: '', topicId: id }
+    const nobody = { topic: '', topicId: 'AAAAAAAAAAAAAAAAAAAAAg' }
+    const wanted = [{ ...orders, index: 7 }, nobody, orders, { ...orders, index: 1 }]
+    const { responses } = await call(fetch, 13, fetchOf(wanted), services)
+    t.same(
+      responses.map(({ topicId, partitions }) => [
+        topicId === id,
+        ...partitions.map(({ partitionIndex }) => partitionIndex),
+      ]),
+      [
+        [true, 0, 1],
+        [false, 0],
+        [true, 7],
+      ],
+    )
+  })
+
   await t.test('a committed reader gets a list of aborted transactions, if an empty one', async t => {
     const response = await call(fetch, 11, fetchOf([{ topic: 'orders' }], { isolationLevel: 1 }), services)
     t.same(response.responses[0]!.partitions[0]!.abortedTransactions, [])
