@@ -12,6 +12,7 @@ import { freePort, type RunningBroker } from '../scripts/broker-process.ts'
 import { startOttla } from '../scripts/ottla-process.ts'
 
 export interface BrokerUnderTest {
+  kind: BrokerChoice['kind']
   description: string
   bootstrap: string
   restart: (() => Promise<void>) | null
@@ -62,6 +63,7 @@ export async function startBrokerUnderTest(
     throw error
   }
   return {
+    kind: choice.kind,
     description: choice.kind === 'ottla' ? 'Ottla' : 'Apache Kafka',
     bootstrap: broker.bootstrap,
     async restart() {
@@ -88,6 +90,7 @@ async function useRunningBroker(address: string): Promise<BrokerUnderTest> {
     socket.once('error', reject)
   })
   return {
+    kind: 'external',
     description: `the broker at ${address}`,
     bootstrap: address,
     restart: null,

@@ -8,6 +8,7 @@
  * hands to `cleanUp`, which runs even when the test fails or runs out of time.
  */
 import type { Area } from './area.ts'
+import type { BrokerChoice } from './broker-under-test.ts'
 
 /** Thrown to say that something cannot be tried here, and why; counted, never silently passed over. */
 export class Skipped extends Error {
@@ -17,6 +18,8 @@ export class Skipped extends Error {
 export interface TestContext {
   /** `host:port` of the broker under test. */
   bootstrap: string
+  /** Which broker that is; of an external one nobody knows. */
+  broker: BrokerChoice['kind']
   /** A name for a topic or group that no other test and no earlier run has used. */
   uniqueName(label: string): string
   /** Makes a fresh directory, removed when the test ends. */
@@ -25,6 +28,8 @@ export interface TestContext {
   cleanUp(action: () => unknown): void
   /** Keeps a line, such as one of the client's log, to be printed if the test fails. */
   note(line: string): void
+  /** What the test has to say beyond that it passed: numbers, in few words. */
+  summarize(text: string): void
   /** Kills the broker with SIGKILL, starts it again on the same data and port, resolves when it is ready. */
   restartBroker: (() => Promise<void>) | null
   /** For what is random in a test; the same one repeats it. */

@@ -5,8 +5,8 @@
 import type { CapabilityResult } from './run-suite.ts'
 
 export function progressLine(result: CapabilityResult): string {
-  const reason = result.reason === undefined ? '' : `: ${shorten(result.reason, 140)}`
-  return `  ${result.outcome}  ${result.capability} (${result.durationMs} ms)${reason}`
+  const told = result.reason ?? result.summary
+  return `  ${result.outcome}  ${result.capability} (${result.durationMs} ms)${told === undefined ? '' : `: ${shorten(told, 140)}`}`
 }
 
 export function closingLine(results: CapabilityResult[]): string {

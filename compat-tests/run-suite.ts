@@ -20,6 +20,8 @@ export interface CapabilityResult {
   reason?: string
   /** The error with its stack, the test's notes and the end of the broker's log. */
   details?: string
+  /** What it has to say beyond its outcome. */
+  summary?: string
 }
 
 const defaultTimeLimitMs = 30_000
@@ -41,8 +43,10 @@ export async function runCapability(
   const notes: string[] = []
   const cleanUps: (() => unknown)[] = []
   const timeout = new AbortController()
+  let summary: string | undefined
   const context: TestContext = {
     bootstrap: broker.bootstrap,
+    broker: broker.kind,
     uniqueName: label => `${label}-${runId}-${++namesGiven}`,
     async temporaryDirectory() {
       const directory = await mkdtemp(join(tmpdir(), 'ottla-compat-test-'))
@@ -54,6 +58,9 @@ export async function runCapability(
       notes.push(line)
       if (notes.length > notesKept) notes.shift()
     },
+    summarize(text) {
+      summary = text
+    },
     restartBroker: broker.restart,
     seed,
     signal: timeout.signal,
@@ -64,6 +71,7 @@ export async function runCapability(
     area: areaOf(capability),
     capability: capability.name,
     durationMs: Math.round(performance.now() - startedAt),
+    summary,
     ...rest,
   })
   try {
