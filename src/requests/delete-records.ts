@@ -13,6 +13,7 @@ import { byPartition, type TopicShape } from './by-partition.ts'
 import { handler } from './handler.ts'
 import { protocolErrorOf } from './protocol-error.ts'
 import type { Services } from './services.ts'
+import { whenReadable } from './when-readable.ts'
 
 type RequestTopic = Infer<typeof deleteRecordsRequest>['topics'][number]
 type PartitionResult = InferInput<typeof deleteRecordsResponse>['topics'][number]['partitions'][number]
@@ -61,14 +62,16 @@ async function moveStart(
   topic: CatalogTopic | undefined,
   index: number,
   wantedOffset: bigint,
-  { logs }: Services,
+  services: Services,
 ): Promise<PartitionResult> {
+  const { logs } = services
   const partition = topic?.partitions[index]
   try {
     if (topic === undefined || partition === undefined) throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION')
     if (topic.isInternal) throw new ProtocolError('INVALID_TOPIC_EXCEPTION')
     const { cleanupPolicy } = topic.config
     if (cleanupPolicy.compact && !cleanupPolicy.delete) throw new ProtocolError('POLICY_VIOLATION')
+    await whenReadable(partition, services)
     const { highWatermark } = logs.offsets(partition)
     // One beyond 2^53 loses its last bits, and is out of range with or without them.
     const offset = wantedOffset === toHighWatermark ? highWatermark : Number(wantedOffset)

@@ -15,6 +15,7 @@ import { handler } from './handler.ts'
 import { isolationOf } from './isolation.ts'
 import { leaderEpochProblem } from './leader-epoch.ts'
 import { protocolErrorOf } from './protocol-error.ts'
+import { whenReadable } from './when-readable.ts'
 
 type WantedTopic = Infer<typeof listOffsetsRequest>['topics'][number]
 type WantedPartition = WantedTopic['partitions'][number]
@@ -66,6 +67,7 @@ export const listOffsets = handler({
           const problem = leaderEpochProblem(partition, wanted.currentLeaderEpoch)
           if (problem !== 'NONE') return failed(index, problem)
           try {
+            if (dependsOnTheEnd(wanted.timestamp)) await whenReadable(partition, services)
             return await find(partition, wanted, context.apiVersion, isolation, services.logs)
           } catch (error) {
             return failed(index, protocolErrorOf(error).name)
@@ -87,6 +89,11 @@ export const listOffsets = handler({
 /** Whether a version knows what to look for there: a time, or a place that was defined when it was made. */
 function isPlace(timestamp: bigint, version: number): boolean {
   return timestamp >= 0n || version >= (firstVersionOfPlace[Number(timestamp)] ?? Number.POSITIVE_INFINITY)
+}
+
+/** Whether what was appended last may decide what is found there. */
+function dependsOnTheEnd(timestamp: bigint): boolean {
+  return timestamp !== BigInt(place.earliest) && timestamp !== BigInt(place.earliestLocal)
 }
 
 async function find(
