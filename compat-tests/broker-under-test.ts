@@ -16,6 +16,8 @@ export interface BrokerUnderTest {
   description: string
   bootstrap: string
   restart: (() => Promise<void>) | null
+  /** One like it, on data and a port of its own. */
+  startAnother: ((settings: Record<string, string>, port?: number) => Promise<BrokerUnderTest>) | null
   logTail(): string
   stop(): Promise<void>
 }
@@ -40,10 +42,11 @@ const apacheKafkaSettings = {
 export async function startBrokerUnderTest(
   choice: BrokerChoice,
   settings: Record<string, string> = {},
+  wantedPort?: number,
 ): Promise<BrokerUnderTest> {
   if (choice.kind === 'external') return await useRunningBroker(choice.address)
   const directory = await directoryOnDisk()
-  const port = await freePort()
+  const port = wantedPort ?? (await freePort())
   const overrides = { ...commonSettings, ...settings }
   const start = () =>
     choice.kind === 'ottla'
@@ -70,6 +73,7 @@ export async function startBrokerUnderTest(
       await broker.kill9()
       broker = await start()
     },
+    startAnother: (settings, port) => startBrokerUnderTest(choice, settings, port),
     logTail: () => broker.logTail(),
     async stop() {
       // What a suite leaves behind is thrown away, so there is nothing to shut down in an orderly way.
@@ -94,6 +98,7 @@ async function useRunningBroker(address: string): Promise<BrokerUnderTest> {
     description: `the broker at ${address}`,
     bootstrap: address,
     restart: null,
+    startAnother: null,
     logTail: () => '(the broker was not started by this run; its log is where it was started)',
     stop: async () => undefined,
   }

@@ -8,7 +8,7 @@
  * hands to `cleanUp`, which runs even when the test fails or runs out of time.
  */
 import type { Area } from './area.ts'
-import type { BrokerChoice } from './broker-under-test.ts'
+import type { BrokerChoice, BrokerUnderTest } from './broker-under-test.ts'
 
 /** Thrown to say that something cannot be tried here, and why; counted, never silently passed over. */
 export class Skipped extends Error {
@@ -32,6 +32,8 @@ export interface TestContext {
   summarize(text: string): void
   /** Kills the broker with SIGKILL, starts it again on the same data and port, resolves when it is ready. */
   restartBroker: (() => Promise<void>) | null
+  /** Starts another broker like the one under test, with settings and a port of its own, until the test ends. */
+  startBroker: ((settings: Record<string, string>, port?: number) => Promise<BrokerUnderTest>) | null
   /** For what is random in a test; the same one repeats it. */
   seed: number
   /** Aborted when the test runs out of time. */
@@ -81,4 +83,11 @@ export function requireRestart(context: TestContext): () => Promise<void> {
   if (context.restartBroker === null)
     throw new Skipped('the broker was not started by this run, so it cannot be killed')
   return context.restartBroker
+}
+
+/** The same where a broker beside it is not ours to start. */
+export function requireStart(context: TestContext): NonNullable<TestContext['startBroker']> {
+  if (context.startBroker === null)
+    throw new Skipped('the broker was not started by this run, so it has no other beside it')
+  return context.startBroker
 }

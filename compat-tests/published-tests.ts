@@ -70,7 +70,9 @@ export function holdAgainstList(context: TestContext, published: PublishedTests,
   throw new AggregateError(
     told.map(({ what, details }) => withoutStack(`${what}, it printed last:\n${tail(details!)}`)),
     [
-      `${differences.length} not as listed (${summary}): ${differences.map(({ what }) => what).join('; ')}`,
+      `${differences.length} not as listed: ${differences[0]!.what}${differences.length === 1 ? '' : ', ...'}`,
+      ...differences.slice(1).map(({ what }) => what),
+      summary,
       ...(run.outputFile === undefined ? [] : [`all that was printed: ${run.outputFile}`]),
     ].join('\n'),
   )
@@ -78,27 +80,28 @@ export function holdAgainstList(context: TestContext, published: PublishedTests,
 
 export function judge(published: PublishedTests, run: TestRun, broker: Broker): Verdict {
   const entries = published.notPassing.filter(entry => isSaidOf(entry, broker))
-  const seen = new Map<NotPassing, number>(entries.map(entry => [entry, 0]))
+  const seen = new Set<NotPassing>()
   const differences: Verdict['differences'] = []
   let passed = 0
   let listed = 0
   for (const { name, outcome, details } of run.outcomes) {
-    const entry = entryFor(name, entries)
+    const meant = entries.filter(entry => isMeant(name, entry))
+    for (const entry of meant) seen.add(entry)
+    const entry = strongest(meant)
     if (outcome === 'pass') passed++
     if (entry === undefined) {
       if (outcome !== 'pass') differences.push({ what: `${name} ${inThePast[outcome]}`, details })
       continue
     }
-    seen.set(entry, seen.get(entry)! + 1)
     if (outcome === 'pass' && mayPass(entry, broker)) continue
     if (outcome === entry.outcome) listed++
     else differences.push({ what: `${name} ${inThePast[outcome]}, listed is: ${entry.outcome}`, details })
   }
-  for (const [entry, count] of seen) {
+  for (const entry of entries) {
     const isThere =
       entry.outcome === 'left out'
         ? run.known === undefined || run.known.some(name => isMeant(name, entry) || isPartOf(entry, name))
-        : count > 0
+        : seen.has(entry)
     if (!isThere) differences.push({ what: `${entry.test} is listed and was not seen` })
   }
   const least = leastToPass(published, broker)
@@ -123,10 +126,9 @@ function mayPass(entry: NotPassing, broker: Broker): boolean {
 }
 
 /** The one that says most: an exact name before beginnings, a long beginning before a short one. */
-function entryFor(name: string, entries: readonly NotPassing[]): NotPassing | undefined {
-  const meant = entries.filter(entry => isMeant(name, entry))
+function strongest(entries: readonly NotPassing[]): NotPassing | undefined {
   const weight = ({ test }: NotPassing) => (test.endsWith('*') ? test.length - 1 : Number.POSITIVE_INFINITY)
-  return meant.sort((left, right) => weight(right) - weight(left))[0]
+  return entries.toSorted((left, right) => weight(right) - weight(left))[0]
 }
 
 function isMeant(name: string, { test }: NotPassing): boolean {

@@ -62,6 +62,13 @@ export async function runCapability(
       summary = text
     },
     restartBroker: broker.restart,
+    startBroker:
+      broker.startAnother &&
+      (async (settings, port) => {
+        const another = await broker.startAnother!(settings, port)
+        cleanUps.push(another.stop)
+        return another
+      }),
     seed,
     signal: timeout.signal,
   }

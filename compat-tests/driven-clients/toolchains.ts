@@ -42,8 +42,8 @@ export async function goDriver(client: string): Promise<DriverProgram> {
   return { command: program, args: [] }
 }
 
-/** Calls `make` unless what is in `home` was made from these very files, by that version of the tool. */
-async function madeFrom(
+/** Calls `make` unless what is in `home` was made from these very files, by that version of the tool, in that way. */
+export async function madeFrom(
   home: string,
   sources: string[],
   toolVersion: string,
@@ -66,7 +66,7 @@ async function filesOf(folder: string, pattern: RegExp): Promise<string[]> {
 }
 
 /** Its output; a failure is a reason to skip. */
-function run(command: string, args: string[], folder?: string): Promise<string> {
+export function run(command: string, args: string[], folder?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(command, args, { cwd: folder, timeout: installLimitMs }, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout)
