@@ -50,7 +50,13 @@ export async function startBrokerUnderTest(
   const overrides = { ...commonSettings, ...settings }
   const start = () =>
     choice.kind === 'ottla'
-      ? startOttla({ port, directory, overrides, main: choice.main })
+      ? startOttla({
+          port,
+          directory,
+          // As Apache Kafka's is, so that whoever describes the broker finds the same settings made.
+          overrides: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`, ...overrides },
+          main: choice.main,
+        })
       : startApacheKafka({
           port,
           directory,

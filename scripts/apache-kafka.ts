@@ -175,10 +175,11 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
   const isTemporary = options.directory === undefined
   const dataDirectory = join(directory, 'data')
   const propertiesFile = join(directory, 'server.properties')
+  const nodeId = options.overrides?.['node.id'] ?? '1'
   const properties: Record<string, string> = {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    'node.id': nodeId,
+    'controller.quorum.voters': `${nodeId}@127.0.0.1:${controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
     'controller.listener.names': 'CONTROLLER',

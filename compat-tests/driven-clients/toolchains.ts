@@ -12,20 +12,32 @@ import { Skipped } from '../capability.ts'
 import type { DriverProgram } from './driver.ts'
 
 const installLimitMs = 300_000
+/** Of pip, whatever it does. */
+export const quietly = ['--quiet', '--disable-pip-version-check']
 
 /** The client's `driver.py`, run by an interpreter that has the client. */
 export async function pythonDriver(client: string): Promise<DriverProgram> {
   const folder = resolve('compat-tests', client)
   const home = resolve('.cache', 'driven-clients', client)
-  const python = join(home, 'bin', 'python')
-  const requirements = join(folder, 'requirements.txt')
-  const version = await run('python3', ['--version'])
-  await madeFrom(home, [requirements], version, async () => {
-    await run('python3', ['-m', 'venv', '--clear', home])
-    const install = ['install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:']
-    await run(python, ['-m', 'pip', ...install, '--require-hashes', '-r', requirements])
-  })
+  const python = await pythonWith(home, [join(folder, 'requirements.txt')])
   return { command: python, args: ['-u', '-B', join(folder, 'driver.py')] }
+}
+
+/** An interpreter of its own in `home`, with what these files of requirements name; `make` is called when it is new. */
+export async function pythonWith(
+  home: string,
+  requirements: string[],
+  make: (python: string) => Promise<void> = async () => undefined,
+): Promise<string> {
+  const python = join(home, 'bin', 'python')
+  const version = await run('python3', ['--version'])
+  await madeFrom(home, requirements, version, async () => {
+    await run('python3', ['-m', 'venv', '--clear', home])
+    const install = ['install', ...quietly, '--only-binary', ':all:', '--require-hashes']
+    await run(python, ['-m', 'pip', ...install, ...requirements.flatMap(file => ['-r', file])])
+    await make(python)
+  })
+  return python
 }
 
 /** The client's `driver` program, built with the modules that it names. */

@@ -1,8 +1,9 @@
 /** kafka-python: the client in pure Python, in its current generation. */
 import { suiteOf } from '../driven-clients/suite-of.ts'
 import { pythonDriver } from '../driven-clients/toolchains.ts'
+import { ownTests } from './own-tests.ts'
 
-export const { prepare, capabilities } = suiteOf({
+const driven = suiteOf({
   name: 'kafka-python',
   prepare: () => pythonDriver('kafka-python'),
   assignors: ['range', 'roundrobin', 'sticky'],
@@ -14,3 +15,6 @@ export const { prepare, capabilities } = suiteOf({
     'records of nothing': 'its producer wants a key or a value',
   },
 })
+
+export const { prepare } = driven
+export const capabilities = [...driven.capabilities, ownTests]
