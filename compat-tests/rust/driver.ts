@@ -8,16 +8,16 @@ import { createInterface } from 'node:readline'
 import { Skipped, type TestContext } from '../capability.ts'
 import { succeeds } from '../debian-packages.ts'
 
-const folder = resolve('compat-tests', 'rust')
-const target = resolve('.cache', 'rust-driver')
-export const driverProgram = resolve(target, 'debug', 'ottla-compat-rust')
+export const folder = resolve('compat-tests', 'rust')
+export const buildTarget = resolve('.cache', 'rust-driver')
+export const driverProgram = resolve(buildTarget, 'debug', 'ottla-compat-rust')
 
 const buildLimitMs = 900_000
 
 export async function buildDriver(): Promise<void> {
   if (!(await succeeds('cargo', ['--version']))) throw new Skipped('there is no cargo on the PATH')
   await new Promise<void>((resolve, reject) => {
-    const env = { ...process.env, CARGO_TARGET_DIR: target }
+    const env = { ...process.env, CARGO_TARGET_DIR: buildTarget }
     const options = { cwd: folder, env, timeout: buildLimitMs, maxBuffer: 16 * 1024 * 1024 }
     execFile('cargo', ['build', '--locked', '--quiet'], options, (error, _, stderr) => {
       if (error === null) return resolve()

@@ -7,6 +7,7 @@ import { administerCapabilities } from './administer.ts'
 import { consumeCapabilities } from './consume.ts'
 import { buildDriver } from './driver.ts'
 import { groupCapabilities } from './groups.ts'
+import { ownTests } from './own-tests.ts'
 import { produceCapabilities } from './produce.ts'
 import { restartCapabilities } from './restart.ts'
 
@@ -18,4 +19,5 @@ export const capabilities: Capability[] = [
   ...groupCapabilities,
   ...administerCapabilities,
   ...restartCapabilities,
+  ownTests,
 ]
