@@ -149,14 +149,19 @@ const debianPackages = [
 
 let namespace: Promise<KafkaNamespace> | undefined
 
+/** Installed and compiled; gives a `require` that finds it. */
+export async function installPackage(): Promise<NodeJS.Require> {
+  await installDebianPackages(debianPackages)
+  return await clientPackages('confluent-javascript', { CKJS_LINKING: 'dynamic' })
+}
+
 export function loadKafka(): Promise<KafkaNamespace> {
   namespace ??= load()
   return namespace
 }
 
 async function load(): Promise<KafkaNamespace> {
-  await installDebianPackages(debianPackages)
-  const require = await clientPackages('confluent-javascript', { CKJS_LINKING: 'dynamic' })
+  const require = await installPackage()
   const { KafkaJS } = require('@confluentinc/kafka-javascript') as { KafkaJS: KafkaNamespace }
   return KafkaJS
 }

@@ -1,0 +1,33 @@
+/**
+ * librdkafka by its own tests: the library in C under kcat, confluent-kafka-python, @confluentinc/kafka-javascript and
+ * many others. What its users do is judged through those.
+ */
+import type { Capability } from '../capability.ts'
+import { holdAgainstList, leftOut } from '../published-tests.ts'
+import { publishedTests } from './published-tests-of-librdkafka.ts'
+import { buildTests, runTests } from './test-runner.ts'
+
+export const prepare = buildTests
+
+/** Of the brokers that its tests are made for. */
+export const settings = {
+  'num.partitions': '4',
+  // Two consumers of one program that join a new group are expected to be in its first generation both.
+  'group.initial.rebalance.delay.ms': '500',
+}
+
+export const capabilities: Capability[] = [
+  {
+    name: 'run its own tests',
+    area: 'own tests',
+    ci: false,
+    timeLimitMs: 1_800_000,
+    async test(context) {
+      holdAgainstList(
+        context,
+        publishedTests,
+        await runTests(context, leftOut(publishedTests, context.broker)),
+      )
+    },
+  },
+]
