@@ -6,9 +6,13 @@ import { capabilitiesOf } from './selection.ts'
 
 const test = async () => undefined
 
+/** What there is of these is compiled for minutes, and runs for minutes. */
+const tooLongForCi: readonly string[] = ['librdkafka', 'rdkafka']
+
 t.test('continuous integration tries something of every client', async t => {
   for (const client of await clients()) {
-    t.not(capabilitiesOf('ci', (await suiteOf(client)).capabilities).length, 0, client)
+    const tried = capabilitiesOf('ci', (await suiteOf(client)).capabilities).length
+    t.equal(tried === 0, tooLongForCi.includes(client), client)
   }
 })
 

@@ -10,7 +10,7 @@ const noSasl = 'It is for a broker with SASL.'
 const groupConfigs = 'Configurations of groups are not served yet.'
 
 export const publishedTests: PublishedTests = {
-  passAtLeast: { ottla: 88, 'apache-kafka': 96 },
+  passAtLeast: { ottla: 90, 'apache-kafka': 98 },
   notPassing: [
     {
       test: '0011_produce_batch',
@@ -108,6 +108,14 @@ export const publishedTests: PublishedTests = {
       reason: `${noAuthorizer} What comes before that passes.`,
     },
     { test: '0111_delay_create_topics', outcome: 'skip', reason: noAutoCreation },
+    {
+      test: '0113_cooperative_rebalance',
+      outcome: 'fail',
+      against: 'apache-kafka',
+      mayPass: true,
+      reason:
+        'It wants a record within a second of a new topic, and has missed it with a broker just started.',
+    },
     { test: '0115_producer_auth', outcome: 'fail', reason: noAuthorizer },
     { test: '0119_consumer_auth', outcome: 'fail', reason: noAuthorizer },
     { test: '0126_oauthbearer_oidc', outcome: 'skip', reason: noSasl },
