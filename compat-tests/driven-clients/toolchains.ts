@@ -11,7 +11,8 @@ import { join, resolve } from 'node:path'
 import { Skipped } from '../capability.ts'
 import type { DriverProgram } from './driver.ts'
 
-const installLimitMs = 300_000
+/** Of one step; compiling a library in C takes minutes. */
+const installLimitMs = 600_000
 /** Of pip, whatever it does. */
 export const quietly = ['--quiet', '--disable-pip-version-check']
 

@@ -28,7 +28,7 @@ const lock = resolve('compat-tests', 'confluent-javascript', 'package-lock.json'
 const debianPackages = ['g++', 'make', 'rapidjson-dev']
 const atOnce = 3
 /** Of one process; the tests have limits of their own below that. */
-const limitMs = 600_000
+const limitMs = 900_000
 /** What the tests are to take the broker for. */
 const brokerVersion = '4.4.0.0'
 
