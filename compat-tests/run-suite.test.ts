@@ -5,9 +5,11 @@ import { closingLines } from './report.ts'
 import { runCapability } from './run-suite.ts'
 
 const broker: BrokerUnderTest = {
+  kind: 'external',
   description: 'no broker',
   bootstrap: 'localhost:0',
   restart: null,
+  startAnother: null,
   logTail: () => '',
   stop: async () => undefined,
 }
