@@ -15,6 +15,11 @@ export class Skipped extends Error {
   override name = 'Skipped'
 }
 
+/** Thrown to say that the client has no such thing, on no machine; told with its reason, and no skip. */
+export class Lacking extends Error {
+  override name = 'Lacking'
+}
+
 export interface TestContext {
   /** `host:port` of the broker under test. */
   bootstrap: string

@@ -42,23 +42,34 @@ t.test('a cell says what went worst, of how many capabilities', async t => {
     ...[result('old', 'produce'), result('old', 'produce')],
     ...[result('old', 'acks', 'fail', 'an error'), result('old', 'acks', 'skip', 'no toolchain')],
     ...[result('old', 'groups', 'skip', 'no toolchain'), result('old', 'groups')],
+    ...[result('old', 'groups', 'n/a', 'it has no groups')],
+    ...[result('old', 'seek'), result('old', 'seek', 'n/a', 'it cannot seek')],
     result('new', 'headers'),
   ])
   t.same(
     rows.map(({ client, cells }) => [client, Object.fromEntries(cells)]),
     [
-      ['old', { produce: '✓ 2', acks: '✗ 1 of 2', groups: 'skip 1 of 2' }],
+      ['old', { produce: '✓ 2', acks: '✗ 1 of 2', groups: 'skip 1 of 3', seek: 'n/a 1 of 2' }],
       ['new', { headers: '✓ 1' }],
     ],
   )
   t.same(
     rows[0]!.reasons,
-    ['old, acks: acks in some way: ✗: an error', 'old, 2 capabilities: skip: no toolchain'],
+    [
+      'old, acks: acks in some way: ✗: an error',
+      'old, 2 capabilities: skip: no toolchain',
+      'old, groups: groups in some way: n/a: it has no groups',
+      'old, seek: seek in some way: n/a: it cannot seek',
+    ],
     'one line for what has one reason',
   )
   const [heading = '', , ...lines] = matrixAsText(rows).split('\n')
-  t.same(heading.split(/\s{2,}/), ['client', 'produce', 'acks', 'headers', 'groups'], 'in the order of areas')
-  t.match(lines[0], /^old +✓ 2 +✗ 1 of 2 +– +skip 1 of 2$/)
+  t.same(
+    heading.split(/\s{2,}/),
+    ['client', 'produce', 'acks', 'headers', 'seek', 'groups'],
+    'in the order of areas',
+  )
+  t.match(lines[0], /^old +✓ 2 +✗ 1 of 2 +– +n\/a 1 of 2 +skip 1 of 3$/)
 })
 
 t.test('a run replaces the rows of the clients that it ran, and no others', async t => {
@@ -88,4 +99,5 @@ t.test('a run replaces the rows of the clients that it ran, and no others', asyn
   t.throws(() => withMatrix('no markers', [], []), /there is no <!-- compat -->/)
   t.throws(() => readMatrix(first.replace('produce', 'production')), /'production', which is no area/)
   t.throws(() => readCell('mostly'), /no cell of the table/)
+  t.same(readCell('n/a 1 of 2'), { total: 2, isShown: false })
 })

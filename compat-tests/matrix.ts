@@ -3,9 +3,9 @@
  *
  *     <!-- compat -->                                made by `npm run compat -- --readme`
  *     | client | produce | acks | ...                one row a client, one column an area
- *     | [kafkajs](compat-tests/kafkajs/FINDINGS.md) | ✓ 6 | ✗ 1 of 3 | skip 2 of 5 | – |
+ *     | [kafkajs](compat-tests/kafkajs/FINDINGS.md) | ✓ 6 | ✗ 1 of 3 | skip 2 of 5 | n/a 1 of 2 | – |
  *
- *     - kafkajs, acks: ...                           why something failed or was skipped
+ *     - kafkajs, acks: ...                           why something failed, was skipped or is not in the client
  *     <!-- /compat -->
  *
  * A cell counts capabilities, so that a row says how much was asked. The README's table outlives runs: a run
@@ -19,7 +19,7 @@ import type { CapabilityResult } from './run-suite.ts'
 export interface MatrixRow {
   client: string
   cells: ReadonlyMap<Area, string>
-  /** A line for each reason why something failed or was skipped. */
+  /** A line for each reason why something was not shown. */
   reasons: readonly string[]
 }
 
@@ -41,12 +41,13 @@ function cellOf(results: readonly CapabilityResult[]): string {
   const count = (outcome: CapabilityResult['outcome']) => results.filter(r => r.outcome === outcome).length
   if (count('fail') > 0) return `✗ ${count('fail')} of ${results.length}`
   if (count('skip') > 0) return `skip ${count('skip')} of ${results.length}`
+  if (count('n/a') > 0) return `n/a ${count('n/a')} of ${results.length}`
   return `✓ ${results.length}`
 }
 
 /** What a cell stands for: how many capabilities, and whether all of them were shown. */
 export function readCell(cell: string): { total: number; isShown: boolean } {
-  const [, mark, total] = /^(✓|✗ \d+ of|skip \d+ of) (\d+)$/.exec(cell) ?? []
+  const [, mark, total] = /^(✓|✗ \d+ of|skip \d+ of|n\/a \d+ of) (\d+)$/.exec(cell) ?? []
   if (total === undefined) throw new Error(`'${cell}' is no cell of the table`)
   return { total: Number(total), isShown: mark === '✓' }
 }
@@ -57,7 +58,7 @@ function reasonsOf(client: string, results: readonly CapabilityResult[]): string
   return [...groupBy(notShown, ({ outcome, reason }) => `${outcome} ${reason}`).values()].map(alike => {
     const [{ outcome, capability, area, reason = 'no reason' }] = alike as [CapabilityResult]
     const what = alike.length === 1 ? `${area}: ${capability}` : `${alike.length} capabilities`
-    return `${client}, ${what}: ${outcome === 'fail' ? '✗' : 'skip'}: ${shorten(reason)}`
+    return `${client}, ${what}: ${outcome === 'fail' ? '✗' : outcome}: ${shorten(reason)}`
   })
 }
 

@@ -8,15 +8,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Area } from './area.ts'
 import type { BrokerUnderTest } from './broker-under-test.ts'
-import { areaOf, type Capability, Skipped, type TestContext } from './capability.ts'
+import { areaOf, type Capability, Lacking, Skipped, type TestContext } from './capability.ts'
 
 export interface CapabilityResult {
   client: string
   area: Area
   capability: string
-  outcome: 'pass' | 'fail' | 'skip'
+  outcome: 'pass' | 'fail' | 'skip' | 'n/a'
   durationMs: number
-  /** Why it was skipped, or the first line of the error. */
+  /** Why it was skipped, what the client has not, or the first line of the error. */
   reason?: string
   /** The error with its stack, the test's notes and the end of the broker's log. */
   details?: string
@@ -86,6 +86,7 @@ export async function runCapability(
     return result({ outcome: 'pass' })
   } catch (error) {
     if (error instanceof Skipped) return result({ outcome: 'skip', reason: error.message })
+    if (error instanceof Lacking) return result({ outcome: 'n/a', reason: error.message })
     return result({
       outcome: 'fail',
       reason: firstLine(error),

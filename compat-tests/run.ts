@@ -10,7 +10,7 @@ import { type BrokerChoice, type BrokerUnderTest, startBrokerUnderTest } from '.
 import { areaOf, type Capability, Skipped, type Suite } from './capability.ts'
 import { clients, suiteOf } from './clients.ts'
 import { matrixAsText, matrixOf, withMatrix } from './matrix.ts'
-import { closingLine, progressLine } from './report.ts'
+import { closingLines, progressLine } from './report.ts'
 import { type CapabilityResult, runCapability } from './run-suite.ts'
 import { capabilitiesOf, type Part, partLimitMs, parts, triesAgain } from './selection.ts'
 
@@ -73,7 +73,7 @@ async function main(): Promise<number> {
   if (options.readme) {
     await writeFile('README.md', withMatrix(await readFile('README.md', 'utf8'), rows, known))
   }
-  console.log(closingLine(results))
+  console.log(closingLines(results).join('\n'))
   if (results.length === 0) {
     console.error('nothing was tried')
     return 2

@@ -8,8 +8,6 @@ const words = 'Ottla says what is wrong where Kafka leaves it to the error code'
 const twice = 'before 4.0 Kafka gathered offsets in maps, so that of two equal ones it knew one'
 const elr = 'with eligible leader replicas (KIP-966) Kafka sets min.insync.replicas for the cluster'
 const unserved = 'what is not served is not advertised'
-const olderConfigs =
-  'Kafka 3.9 has other configurations and defaults, and says that nothing is a default in version 0'
 const zooKeeper = 'Kafka 3.9 serves it with ZooKeeper alone; Ottla takes it as later versions are taken'
 
 export const expectedPairs: readonly ExpectedPair[] = [
@@ -68,7 +66,14 @@ export const expectedPairs: readonly ExpectedPair[] = [
     field: 'configs.contents',
     reason: 'settings without effect are not offered, and write.caching is',
   },
-  { api: 'DescribeConfigs', release: '3.9.1', reason: olderConfigs },
+  {
+    api: 'DescribeConfigs',
+    field: 'configs.*.value',
+    release: '3.9.1',
+    kafka: '"9223372036854775807"',
+    ottla: '"3600000"',
+    reason: 'message.timestamp.after.max.ms is an hour since 4.0 (KIP-1030)',
+  },
   { api: 'DescribeConfigs', field: 'configSource', kafka: '3', ottla: '5', reason: elr },
   { api: 'DescribeConfigs', field: 'documentation', reason: 'words for people, in sentences of our own' },
 

@@ -20,6 +20,8 @@ export type Versions = (api: ApiName) => number
 
 /** For an answer; brokers that wait for others answer when those have come. */
 const patienceMs = 8_000
+/** Where the controller decides: Kafka's resigns over an exception that it did not foresee, and is back seconds later. */
+const controllerPatienceMs = 20_000
 const awaitLimitMs = 6_000
 /** What the controller decides, of which a broker hears later. */
 const decidedByController = new Set<ApiName>([
@@ -120,6 +122,7 @@ class Player {
     const clientId = options.clientId === undefined ? 'differential' : options.clientId
     const label = options.as ?? `${index} ${api}`
     const played: PlayedStep = { label, api, version, outcome: { kind: 'no answer' } }
+    const limitMs = decidedByController.has(api) ? controllerPatienceMs : patienceMs
     try {
       if (options.unanswered) {
         connection.sendUnanswered(apis[api].request, version, request, clientId)
@@ -129,7 +132,7 @@ class Player {
         played.outcome = next.kind === 'answer' ? { kind: 'silent' } : next
         return
       }
-      const answered = connection.send(apis[api], version, request, clientId, patienceMs)
+      const answered = connection.send(apis[api], version, request, clientId, limitMs)
       this.played.push(played)
       const done = answered.then(outcome => {
         played.outcome = outcome

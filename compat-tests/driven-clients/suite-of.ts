@@ -1,5 +1,5 @@
-/** The one list of what is expected of every driven client; what a client lacks is a counted skip. */
-import { type Capability, Skipped, type Suite } from '../capability.ts'
+/** The one list of what is expected of every driven client; what a client lacks is told with the reason. */
+import { type Capability, Lacking, type Suite } from '../capability.ts'
 import { administerCapabilities } from './administer.ts'
 import { consumeCapabilities } from './consume.ts'
 import type { DrivenClient, Subject } from './driven-client.ts'
@@ -30,7 +30,7 @@ export function suiteOf(client: DrivenClient): Suite {
         ...(area !== undefined && client.notInCi?.includes(area) ? { ci: false } : undefined),
         timeLimitMs,
         test: async context => {
-          if (reason !== undefined) throw new Skipped(reason)
+          if (reason !== undefined) throw new Lacking(reason)
           await test(subject, context)
         },
       }

@@ -15,6 +15,8 @@ export interface Age {
   altersConfigs: boolean
   deletesRecords: boolean
   managesGroups: boolean
+  /** Whether it describes configurations in a version that tells defaults from what was set. */
+  tellsDefaults: boolean
 }
 
 const assignor = (name: string) => `org.apache.kafka.clients.consumer.${name}Assignor`
@@ -39,6 +41,7 @@ export const ages: Age[] = [
     altersConfigs: true,
     deletesRecords: true,
     managesGroups: true,
+    tellsDefaults: true,
   },
   // Topic ids in Fetch; the last that speaks what 4.0 removed.
   {
@@ -49,6 +52,7 @@ export const ages: Age[] = [
     altersConfigs: true,
     deletesRecords: true,
     managesGroups: true,
+    tellsDefaults: true,
   },
   // Flexible versions, zstd, static members, cooperative rebalances; the last before idempotence was the default.
   {
@@ -59,6 +63,7 @@ export const ages: Age[] = [
     altersConfigs: true,
     deletesRecords: true,
     managesGroups: true,
+    tellsDefaults: true,
   },
   // Incremental fetch sessions, and an admin client that deletes records.
   {
@@ -69,6 +74,7 @@ export const ages: Age[] = [
     altersConfigs: false,
     deletesRecords: true,
     managesGroups: false,
+    tellsDefaults: true,
   },
   // Headers, record batches of magic 2 and idempotence are new, and so is the admin client.
   {
@@ -79,6 +85,7 @@ export const ages: Age[] = [
     altersConfigs: false,
     deletesRecords: false,
     managesGroups: false,
+    tellsDefaults: false,
   },
 ]
 

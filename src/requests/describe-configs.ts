@@ -1,6 +1,7 @@
 /**
  * DescribeConfigs: what holds for topics, brokers, their loggers and subscriptions of client metrics, and where it
- * comes from. Before version 1 an answer says only whether a value is a default, before 3 neither type nor documentation.
+ * comes from. The source is told since version 1; in version 0 Kafka 3.9 calls nothing a default, and neither do
+ * we. Before version 3 there is neither type nor documentation.
  */
 import { ProtocolError } from '../../protocol-codecs/error-codes.ts'
 import {
@@ -8,7 +9,6 @@ import {
   describeConfigsResponse,
 } from '../../protocol-codecs/messages/describe-configs.ts'
 import type { ConfigEntry } from '../settings/config-entries.ts'
-import { configSources } from '../settings/dynamic-settings.ts'
 import type { Setting, SettingType } from '../settings/setting.ts'
 import { describeLoggers } from './broker-loggers.ts'
 import {
@@ -37,14 +37,13 @@ export const describeConfigs = handler({
   versions: '0-4',
   ordering: 'pipelined',
 
-  handle(request, services, { apiVersion }) {
+  handle(request, services) {
     // What is no resource at all makes nonsense of the whole request, as in Kafka.
     for (const asked of request.resources) requireResourceType(asked)
     const shown = (entry: ConfigEntry) => ({
       name: entry.name,
       value: entry.value,
       readOnly: entry.isReadOnly,
-      ...(apiVersion === 0 ? { isDefault: entry.source === configSources.default } : undefined),
       configSource: entry.source,
       isSensitive: entry.setting === undefined || entry.setting.sensitive === true,
       synonyms: request.includeSynonyms ? entry.synonyms : [],
