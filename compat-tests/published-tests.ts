@@ -131,7 +131,8 @@ function strongest(entries: readonly NotPassing[]): NotPassing | undefined {
   return entries.toSorted((left, right) => weight(right) - weight(left))[0]
 }
 
-function isMeant(name: string, { test }: NotPassing): boolean {
+/** Whether an entry is about the test of that name. */
+export function isMeant(name: string, { test }: NotPassing): boolean {
   return test.endsWith('*') ? name.startsWith(test.slice(0, -1)) : name === test
 }
 
