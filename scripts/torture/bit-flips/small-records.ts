@@ -83,14 +83,16 @@ async function produce(client: RawClient, ledger: Ledger, batches: readonly Prod
       return { name: topic, partitionData: [{ index: partition, records: buildBatch(batch) }] }
     }),
   })
-  for (const [n, { name, partitionResponses }] of responses.entries()) {
-    requireNoError(partitionResponses)
-    const { baseOffset, index, logAppendTimeMs } = partitionResponses[0]!
-    ledger[`${name}-${index}`] ??= []
-    const acknowledged = ledger[`${name}-${index}`]!
+  for (const { partitionResponses } of responses) requireNoError(partitionResponses)
+  for (const { batch, partition, topic } of batches) {
+    const ofTopic = responses.find(({ name }) => name === topic)!
+    const answer = ofTopic.partitionResponses.find(({ index }) => index === partition)!
+    const { baseOffset, logAppendTimeMs } = answer
+    ledger[`${topic}-${partition}`] ??= []
+    const acknowledged = ledger[`${topic}-${partition}`]!
     // The first round is of the epoch in which the topic was made.
-    const leaderEpoch = name === idempotent.topic && Number(baseOffset) >= 2 * batchesPerRound ? 1 : 0
-    for (const [delta, sent] of batches[n]!.batch.records.entries()) {
+    const leaderEpoch = topic === idempotent.topic && Number(baseOffset) >= 2 * batchesPerRound ? 1 : 0
+    for (const [delta, sent] of batch.records.entries()) {
       const { headers = [], key = null, value = null } = sent
       const timestamp = logAppendTimeMs >= 0n ? Number(logAppendTimeMs) : (sent.timestamp ?? -1)
       const offset = Number(baseOffset) + delta
