@@ -32,6 +32,10 @@ const groupClient: GroupClient = {
 
 export const groupCapabilities: Capability[] = [
   ...groupCapabilitiesOf(groupClient),
-  ...cooperativeCapabilitiesOf({ ...groupClient, assignor: 'cooperative-sticky' }),
+  // Not for continuous integration: some of its groups do not come to rest (FINDINGS.md).
+  ...cooperativeCapabilitiesOf({ ...groupClient, assignor: 'cooperative-sticky' }).map(capability => ({
+    ...capability,
+    ci: false,
+  })),
   ...staticMemberCapabilitiesOf(groupClient),
 ]
