@@ -11,6 +11,19 @@ export interface TopicShape<T, P> {
   having(topic: T, partitions: P[]): T
 }
 
+/** That of most requests: topics with names. */
+export function shapeOfNamed<
+  P extends { readonly partitionIndex: number },
+  T extends { readonly name: string; readonly partitions: readonly P[] },
+>(): TopicShape<T, P> {
+  return {
+    topicOf: ({ name }) => name,
+    partitionsOf: ({ partitions }) => partitions,
+    indexOf: ({ partitionIndex }) => partitionIndex,
+    having: (topic, partitions) => ({ ...topic, partitions }),
+  }
+}
+
 /** The same topics, each partition once; the list itself where nothing has to be left out. */
 export function byPartition<T, P>(topics: readonly T[], shape: TopicShape<T, P>): readonly T[] {
   return isByPartition(topics, shape) ? topics : gathered(topics, shape)

@@ -9,7 +9,7 @@ import { type ErrorName, errorCodes, ProtocolError } from '../../protocol-codecs
 import { deleteRecordsRequest, deleteRecordsResponse } from '../../protocol-codecs/messages/delete-records.ts'
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import type { CatalogTopic } from '../storage/topic-catalog.ts'
-import { byPartition, type TopicShape } from './by-partition.ts'
+import { byPartition, shapeOfNamed } from './by-partition.ts'
 import { handler } from './handler.ts'
 import { protocolErrorOf } from './protocol-error.ts'
 import type { Services } from './services.ts'
@@ -51,12 +51,7 @@ export const deleteRecords = handler({
   }),
 })
 
-const topicShape: TopicShape<RequestTopic, RequestTopic['partitions'][number]> = {
-  topicOf: ({ name }) => name,
-  partitionsOf: ({ partitions }) => partitions,
-  indexOf: ({ partitionIndex }) => partitionIndex,
-  having: (topic, partitions) => ({ ...topic, partitions }),
-}
+const topicShape = shapeOfNamed<RequestTopic['partitions'][number], RequestTopic>()
 
 async function moveStart(
   topic: CatalogTopic | undefined,

@@ -10,7 +10,7 @@ import { listOffsetsRequest, listOffsetsResponse } from '../../protocol-codecs/m
 import type { Infer, InferInput } from '../../protocol-codecs/schema.ts'
 import type { Isolation, OffsetAndTimestamp, PartitionLogs } from '../storage/partition-log.ts'
 import { type CatalogPartition, findPartition } from '../storage/topic-catalog.ts'
-import { byPartition, type TopicShape } from './by-partition.ts'
+import { byPartition, shapeOfNamed } from './by-partition.ts'
 import { handler } from './handler.ts'
 import { isolationOf } from './isolation.ts'
 import { leaderEpochProblem } from './leader-epoch.ts'
@@ -53,8 +53,8 @@ export const listOffsets = handler({
   async handle(request, services, context) {
     const isolation = isolationOf(request.isolationLevel)
     const snapshot = services.catalog.current()
-    const repeated = context.apiVersion === 0 ? none : repeatedPartitions(request.topics)
     const asked = context.apiVersion === 0 ? request.topics : byPartition(request.topics, topicShape)
+    const repeated = asked === request.topics ? none : repeatedPartitions(request.topics)
     const topics = asked.map(async ({ name, partitions }) => ({
       name,
       partitions: await Promise.all(
@@ -167,12 +167,7 @@ function failed(partitionIndex: number, error: ErrorName): FoundPartition {
   return { partitionIndex, errorCode: errorCodes[error] }
 }
 
-const topicShape: TopicShape<WantedTopic, WantedPartition> = {
-  topicOf: ({ name }) => name,
-  partitionsOf: ({ partitions }) => partitions,
-  indexOf: ({ partitionIndex }) => partitionIndex,
-  having: (topic, partitions) => ({ ...topic, partitions }),
-}
+const topicShape = shapeOfNamed<WantedPartition, WantedTopic>()
 
 function repeatedPartitions(topics: readonly WantedTopic[]): ReadonlySet<string> {
   const seen = new Set<string>()
