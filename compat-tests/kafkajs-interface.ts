@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { TestContext } from './capability.ts'
-import { texts } from './record-values.ts'
+import { assertOrderWithinKeys } from './record-values.ts'
 
 interface Message {
   key?: string
@@ -65,13 +65,6 @@ export async function partitionsByKey(client: KafkajsInterface, context: TestCon
     await producer.send({ topic, messages: keys.map(key => ({ key, value: `${key} ${round}` })) })
   }
   const records = await client.readTopics(context, [topic], keys.length * 10)
-  for (const key of keys) {
-    const stored = records.filter(record => String(record.key) === key)
-    assert.equal(new Set(stored.map(({ partition }) => partition)).size, 1, `${key} is in several partitions`)
-    assert.deepEqual(
-      texts(stored),
-      Array.from({ length: 10 }, (_, round) => `${key} ${round}`),
-    )
-  }
+  assertOrderWithinKeys(records, keys, 10)
   assert.ok(new Set(records.map(({ partition }) => partition)).size > 1, 'all keys in one partition')
 }

@@ -1,6 +1,7 @@
-/** The capability of a Go client that its own published tests are: built, run, and held against the client's list. */
+/** The published tests of a Go client as a capability: built, run, and held against the client's list. */
 import type { Capability, TestContext } from '../capability.ts'
-import { holdAgainstList, leftOut, type PublishedTests } from '../published-tests.ts'
+import { ownTests } from '../own-tests.ts'
+import type { PublishedTests } from '../published-tests.ts'
 import { buildGoTests, type GoTests, runGoTests } from './go-tests.ts'
 
 /** All programs together, and building them. */
@@ -14,7 +15,6 @@ export interface OwnGoTests extends GoTests {
   programLimitMs: number
   /** How many tests may run at once, where they rely on more than there are processors here. */
   parallel?: number
-  ci?: boolean
 }
 
 export function ownGoTests({
@@ -22,23 +22,19 @@ export function ownGoTests({
   environment,
   programLimitMs,
   parallel,
-  ci,
   ...tests
 }: OwnGoTests): Capability {
-  return {
-    name: 'run its own tests',
-    area: 'own tests',
-    ci,
+  return ownTests({
+    published,
     timeLimitMs,
-    async test(context) {
+    async run(context, leftOut) {
       const programs = await buildGoTests(tests)
-      const run = await runGoTests(context, programs, {
+      return await runGoTests(context, programs, {
         environment: await environment(context),
-        leftOut: leftOut(published, context.broker),
+        leftOut,
         parallel,
         timeLimitMs: programLimitMs,
       })
-      holdAgainstList(context, published, run)
     },
-  }
+  })
 }

@@ -2,11 +2,10 @@
  * What a producer is relied on for. Everything sent is read back by a reader of its own and compared, byte for byte
  * where bytes are the point; acknowledgements are checked for the offsets that they promise.
  */
-
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { inArea, type TestContext } from '../capability.ts'
-import { texts } from '../record-values.ts'
+import { assertOrderWithinKeys, texts } from '../record-values.ts'
 import { collector, eventually } from '../wait-for.ts'
 import type { DrivenCapability, Subject } from './driven-client.ts'
 import {
@@ -224,14 +223,7 @@ async function partitionsByKey(subject: Subject, context: TestContext): Promise<
     await driver.call('produce', { topic, records })
   }
   const records = await readTopic(subject, context, topic, keys.length * 10, 6)
-  for (const key of keys) {
-    const stored = records.filter(record => String(record.key) === key)
-    assert.equal(new Set(stored.map(({ partition }) => partition)).size, 1, `${key} is in several partitions`)
-    assert.deepEqual(
-      texts(stored),
-      partitionsOf(10).map(round => `${key} ${round}`),
-    )
-  }
+  assertOrderWithinKeys(records, keys, 10)
   assert.ok(new Set(records.map(({ partition }) => partition)).size > 1, 'all keys in one partition')
 }
 

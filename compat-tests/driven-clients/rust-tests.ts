@@ -3,13 +3,13 @@
  * under test. The package's `build.rs` makes them modules of its only test program, from where cargo has unpacked the
  * crate; nothing of them is changed.
  */
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { groupBy } from '../../scripts/statistics.ts'
 import { Skipped, type TestContext } from '../capability.ts'
 import type { NotPassing, TestOutcome, TestRun } from '../published-tests.ts'
+import { printedBy } from './test-program.ts'
 import { run } from './toolchains.ts'
 
 const buildLimitMs = 900_000
@@ -86,32 +86,19 @@ export async function runRustTests(
   for (const ofModule of modules.values()) {
     const wanted = ofModule.filter(name => !isLeftOut.has(name))
     if (wanted.length > 0 && !context.signal.aborted) {
-      printed.push(await runModule(context, program, ['--exact', ...wanted], options))
+      printed.push(
+        await printedBy(context, {
+          program,
+          args: [...options.arguments, '--exact', ...wanted],
+          environment: { ...process.env, RUST_BACKTRACE: '0', ...options.environment },
+          timeLimitMs: options.timeLimitMs,
+        }),
+      )
     }
   }
   const outputFile = join(tests.target, `${tests.crate}-${context.broker}.log`)
   await writeFile(outputFile, printed.join('\n'))
   return { outcomes: printed.flatMap(outcomesOf), known, outputFile }
-}
-
-async function runModule(
-  context: TestContext,
-  program: string,
-  wanted: string[],
-  options: RustTestOptions,
-): Promise<string> {
-  const child = spawn(program, [...options.arguments, ...wanted], {
-    env: { ...process.env, RUST_BACKTRACE: '0', ...options.environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  context.cleanUp(() => child.kill('SIGKILL'))
-  const limit = setTimeout(() => child.kill('SIGKILL'), options.timeLimitMs)
-  let output = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
-  await once(child, 'close')
-  clearTimeout(limit)
-  return output
 }
 
 /**

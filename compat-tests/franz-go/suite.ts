@@ -27,6 +27,5 @@ export const capabilities = [
       KGO_TEST_MAX_TOPIC_PARTS: '7',
     }),
     programLimitMs: 600_000,
-    ci: false,
   }),
 ]

@@ -38,6 +38,5 @@ export const capabilities = [
     // Their tests say of themselves that some rely on all of them running at once.
     parallel: 20,
     programLimitMs: 400_000,
-    ci: false,
   }),
 ]

@@ -1,7 +1,7 @@
 /** The integration tests of kafka-python's source distribution, against a broker that runs already (KAFKA_URI). */
-import { type Capability, requireStart } from '../capability.ts'
+import { requireStart } from '../capability.ts'
 import { pythonTestsOf, runPythonTests } from '../driven-clients/python-tests.ts'
-import { holdAgainstList, leftOut } from '../published-tests.ts'
+import { ownTests } from '../own-tests.ts'
 import { publishedTests } from './published-tests-of-kafka-python.ts'
 
 /** As in the broker that they start themselves where they may, as far as a test hangs on it. */
@@ -11,15 +11,13 @@ const settings = {
   'group.min.session.timeout.ms': '1000',
 }
 
-export const ownTests: Capability = {
-  name: 'run its own tests',
-  area: 'own tests',
-  ci: false,
+export const kafkaPythonsOwnTests = ownTests({
+  published: publishedTests,
   timeLimitMs: 600_000,
-  async test(context) {
+  async run(context, leftOut) {
     const tests = await pythonTestsOf('kafka-python')
     const { bootstrap } = await requireStart(context)(settings)
-    const run = await runPythonTests(context, tests, {
+    return await runPythonTests(context, tests, {
       tests: 'test/integration',
       environment: {
         KAFKA_URI: `kafka://${bootstrap}`,
@@ -27,9 +25,8 @@ export const ownTests: Capability = {
         KAFKA_VERSION: '4.4.0',
         KAFKA_ROOT: '.',
       },
-      leftOut: leftOut(publishedTests, context.broker),
+      leftOut,
       testLimitMs: 60_000,
     })
-    holdAgainstList(context, publishedTests, run)
   },
-}
+})

@@ -1,7 +1,7 @@
 /** kafka-python: the client in pure Python, in its current generation. */
 import { suiteOf } from '../driven-clients/suite-of.ts'
 import { pythonDriver } from '../driven-clients/toolchains.ts'
-import { ownTests } from './own-tests.ts'
+import { kafkaPythonsOwnTests } from './own-tests.ts'
 
 const driven = suiteOf({
   name: 'kafka-python',
@@ -17,4 +17,4 @@ const driven = suiteOf({
 })
 
 export const { prepare } = driven
-export const capabilities = [...driven.capabilities, ownTests]
+export const capabilities = [...driven.capabilities, kafkaPythonsOwnTests]

@@ -3,7 +3,7 @@
  * many others. What its users do is judged through those.
  */
 import type { Capability } from '../capability.ts'
-import { holdAgainstList, leftOut } from '../published-tests.ts'
+import { ownTests } from '../own-tests.ts'
 import { publishedTests } from './published-tests-of-librdkafka.ts'
 import { buildTests, runTests } from './test-runner.ts'
 
@@ -17,17 +17,5 @@ export const settings = {
 }
 
 export const capabilities: Capability[] = [
-  {
-    name: 'run its own tests',
-    area: 'own tests',
-    ci: false,
-    timeLimitMs: 1_800_000,
-    async test(context) {
-      holdAgainstList(
-        context,
-        publishedTests,
-        await runTests(context, leftOut(publishedTests, context.broker)),
-      )
-    },
-  },
+  ownTests({ published: publishedTests, timeLimitMs: 1_800_000, run: runTests }),
 ]

@@ -8,8 +8,6 @@
  * a few at a time. A subtest that fails ends its test, so the subtests of those that have many (`parts.ts`) have a process
  * each, too. Tests that need no broker, and those that want a program around their sockets, are not run.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { installApacheKafkaTools } from '../../scripts/apache-kafka.ts'
@@ -17,6 +15,7 @@ import { groupBy } from '../../scripts/statistics.ts'
 import type { TestContext } from '../capability.ts'
 import { installPackage } from '../confluent-javascript/package.ts'
 import { installDebianPackages } from '../debian-packages.ts'
+import { printedBy } from '../driven-clients/test-program.ts'
 import { madeFrom, run } from '../driven-clients/toolchains.ts'
 import { isMeant, type NotPassing, type TestOutcome, type TestRun } from '../published-tests.ts'
 import { subtestsOf } from './parts.ts'
@@ -98,18 +97,14 @@ export async function runTests(context: TestContext, leftOut: readonly NotPassin
 }
 
 async function runJob(context: TestContext, environment: NodeJS.ProcessEnv): Promise<string> {
-  const child = spawn(join(source, 'tests', 'test-runner'), ['-L', '-E', '-p1'], {
-    cwd: join(source, 'tests'),
-    env: environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const folder = join(source, 'tests')
+  const output = await printedBy(context, {
+    program: join(folder, 'test-runner'),
+    args: ['-L', '-E', '-p1'],
+    environment,
+    folder,
+    timeLimitMs: limitMs,
   })
-  context.cleanUp(() => child.kill('SIGKILL'))
-  const limit = setTimeout(() => child.kill('SIGKILL'), limitMs)
-  let output = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
-  await once(child, 'close')
-  clearTimeout(limit)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
   return output.replaceAll(/\u001b\[\d+m/g, '')
 }

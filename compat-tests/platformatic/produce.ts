@@ -2,12 +2,11 @@
  * What the producer of @platformatic/kafka relies on, in the newest versions of the protocol that it speaks.
  * Everything sent is read back and compared; acknowledgements are checked for the offsets that they promise.
  */
-
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { CompressionAlgorithmValue } from '@platformatic/kafka'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
-import { numberedValues, texts } from '../record-values.ts'
+import { assertOrderWithinKeys, numberedValues, texts } from '../record-values.ts'
 import {
   createTopic,
   openAdmin,
@@ -145,14 +144,7 @@ async function partitionsByKey(context: TestContext): Promise<void> {
     await producer.send({ messages })
   }
   const records = await readTopics(context, [topic], keys.length * 10)
-  for (const key of keys) {
-    const stored = records.filter(record => String(record.key) === key)
-    assert.equal(new Set(stored.map(({ partition }) => partition)).size, 1, `${key} is in several partitions`)
-    assert.deepEqual(
-      texts(stored),
-      Array.from({ length: 10 }, (_, round) => `${key} ${round}`),
-    )
-  }
+  assertOrderWithinKeys(records, keys, 10)
 }
 
 async function keepsTimestamps(context: TestContext): Promise<void> {

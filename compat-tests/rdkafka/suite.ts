@@ -5,7 +5,7 @@
 import { resolve } from 'node:path'
 import type { Capability } from '../capability.ts'
 import { buildRustTests, type RustTests, runRustTests } from '../driven-clients/rust-tests.ts'
-import { holdAgainstList, leftOut } from '../published-tests.ts'
+import { ownTests } from '../own-tests.ts'
 import { publishedTests } from './published-tests-of-rdkafka.ts'
 
 const tests: RustTests = {
@@ -25,19 +25,15 @@ export async function prepare(): Promise<void> {
 export const settings = { 'node.id': '0', 'num.partitions': '3' }
 
 export const capabilities: Capability[] = [
-  {
-    name: 'run its own tests',
-    area: 'own tests',
-    ci: false,
+  ownTests({
+    published: publishedTests,
     timeLimitMs: 900_000,
-    async test(context) {
-      const run = await runRustTests(context, tests, program, {
+    run: (context, leftOut) =>
+      runRustTests(context, tests, program, {
         arguments: ['--test-threads', '4'],
         environment: { KAFKA_HOST: context.bootstrap, RUST_LOG: 'off' },
-        leftOut: leftOut(publishedTests, context.broker),
+        leftOut,
         timeLimitMs: 240_000,
-      })
-      holdAgainstList(context, publishedTests, run)
-    },
-  },
+      }),
+  }),
 ]

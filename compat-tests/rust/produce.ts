@@ -2,13 +2,12 @@
  * What krafka's producer relies on. Everything sent is read back and compared; acknowledgements are checked for the
  * offsets that they promise; compressed batches are read by kafkajs as well, which shows that they were compressed.
  */
-
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type Capability, inArea, type TestContext } from '../capability.ts'
 import { readTopics as readWithKafkajs } from '../kafkajs/client.ts'
 import { type CodecName, useCodec } from '../kafkajs/codecs.ts'
-import { numberedValues, texts } from '../record-values.ts'
+import { assertOrderWithinKeys, numberedValues, texts } from '../record-values.ts'
 import { createTopic, errorCode, type Headers, openProducer, readTopic } from './client.ts'
 import { startDriver } from './driver.ts'
 
@@ -158,14 +157,7 @@ async function partitionsByKey(context: TestContext): Promise<void> {
     await producer.send(keys.map(key => ({ topic, key, value: `${key} ${round}` })))
   }
   const records = await readTopic(driver, topic, 6, keys.length * 10)
-  for (const key of keys) {
-    const stored = records.filter(record => String(record.key) === key)
-    assert.equal(new Set(stored.map(({ partition }) => partition)).size, 1, `${key} is in several partitions`)
-    assert.deepEqual(
-      texts(stored),
-      Array.from({ length: 10 }, (_, round) => `${key} ${round}`),
-    )
-  }
+  assertOrderWithinKeys(records, keys, 10)
   assert.ok(new Set(records.map(({ partition }) => partition)).size > 1, 'all keys in one partition')
 }
 

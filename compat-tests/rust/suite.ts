@@ -7,7 +7,7 @@ import { administerCapabilities } from './administer.ts'
 import { consumeCapabilities } from './consume.ts'
 import { buildDriver } from './driver.ts'
 import { groupCapabilities } from './groups.ts'
-import { ownTests } from './own-tests.ts'
+import { krafkasOwnTests } from './own-tests.ts'
 import { produceCapabilities } from './produce.ts'
 import { restartCapabilities } from './restart.ts'
 
@@ -19,5 +19,5 @@ export const capabilities: Capability[] = [
   ...groupCapabilities,
   ...administerCapabilities,
   ...restartCapabilities,
-  ownTests,
+  krafkasOwnTests,
 ]

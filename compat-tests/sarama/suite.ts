@@ -29,6 +29,5 @@ export const capabilities = [
       KAFKA_VERSION: '4.3.1',
     }),
     programLimitMs: 400_000,
-    ci: false,
   }),
 ]
